@@ -1,0 +1,105 @@
+"""The words of Promptship as frozen types, canonical JSON and digests, and the Protocols through which floors meet.
+
+Nothing here reads a file, a clock, the environment or the network. Types at the borders are pydantic models; types of
+which a run makes many are plain dataclasses.
+"""
+
+from promptship.domain.canonical import Digest, canonical_json, digest_of, short_digest
+from promptship.domain.cases import Case, Turn
+from promptship.domain.completions import (
+    CompletionModel,
+    CompletionRequest,
+    FinishReason,
+    Provenance,
+    Response,
+    TokenLogprob,
+    Usage,
+)
+from promptship.domain.evalsets import EvalsetKind, EvalsetSpec, ScorerSpec, TargetSpec
+from promptship.domain.gates import Finding, GateSpec, GateVerdict, Outcome, Verdict, parse_gate
+from promptship.domain.json_types import JsonObject, JsonValue
+from promptship.domain.messages import ROLES, Content, Message, Role, ToolCall
+from promptship.domain.model_configs import Limits, ModelConfig, Price
+from promptship.domain.names import CaseId, PromptName, Reference, RunId, parse_prompt_name, parse_reference
+from promptship.domain.outputs import Output, Step, Target, VersionUsed
+from promptship.domain.prompts import CLOSURE_FORMAT, Closure, OutputContract, PromptVersion, RenderedPrompt, Trust
+from promptship.domain.runs import (
+    CaseOutcome,
+    CellError,
+    CellKey,
+    CellRecord,
+    GroupSummary,
+    MetricSummary,
+    RunManifest,
+    RunSummary,
+    Totals,
+    Variant,
+    decide_outcome,
+)
+from promptship.domain.scores import Score, ScoreInput, Scorer
+
+__all__ = [
+    "CLOSURE_FORMAT",
+    "ROLES",
+    "Case",
+    "CaseId",
+    "CaseOutcome",
+    "CellError",
+    "CellKey",
+    "CellRecord",
+    "Closure",
+    "CompletionModel",
+    "CompletionRequest",
+    "Content",
+    "Digest",
+    "EvalsetKind",
+    "EvalsetSpec",
+    "Finding",
+    "FinishReason",
+    "GateSpec",
+    "GateVerdict",
+    "GroupSummary",
+    "JsonObject",
+    "JsonValue",
+    "Limits",
+    "Message",
+    "MetricSummary",
+    "ModelConfig",
+    "Outcome",
+    "Output",
+    "OutputContract",
+    "Price",
+    "PromptName",
+    "PromptVersion",
+    "Provenance",
+    "Reference",
+    "RenderedPrompt",
+    "Response",
+    "Role",
+    "RunId",
+    "RunManifest",
+    "RunSummary",
+    "Score",
+    "ScoreInput",
+    "Scorer",
+    "ScorerSpec",
+    "Step",
+    "Target",
+    "TargetSpec",
+    "TokenLogprob",
+    "ToolCall",
+    "Totals",
+    "Trust",
+    "Turn",
+    "Usage",
+    "Variant",
+    "Verdict",
+    "VersionUsed",
+    "canonical_json",
+    "decide_outcome",
+    "digest_of",
+    "parse_gate",
+    "parse_prompt_name",
+    "parse_reference",
+    "short_digest",
+]

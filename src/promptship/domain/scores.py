@@ -1,0 +1,69 @@
+"""Scores, and the scorers that give them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from promptship.domain.cases import Case, Turn
+    from promptship.domain.outputs import Output
+
+__all__ = ["Score", "ScoreInput", "Scorer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What one scorer says of one output.
+
+    Attributes:
+        value: 0 (worst) to 1 (best); None where the scorer abstains.
+        passed: Whether the threshold was reached; None where the scorer abstains or only measures.
+        reason: One sentence for a person; "" where the value says all.
+        measure: The raw figure in its own unit (3 edits, 0.8 s); None where there is none.
+        unit: Unit of `measure`.
+        category: A label, where the scorer classifies.
+        confidence: 0 to 1; None where the scorer does not know.
+        cost_usd: What scoring cost.
+        definition: Which definition was computed where libraries differ, such as `bleu[sacrebleu-13a]`.
+    """
+
+    value: float | None
+    passed: bool | None = None
+    reason: str = ""
+    measure: float | None = None
+    unit: str = ""
+    category: str | None = None
+    confidence: float | None = None
+    cost_usd: float = 0.0
+    definition: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreInput:
+    """What a scorer sees; `turn` is set where one turn of a conversation is scored."""
+
+    output: Output
+    case: Case
+    turn: Turn | None = None
+
+
+class Scorer(Protocol):
+    """A scorer with its parameters bound. Safe to share among cases.
+
+    Attributes:
+        name: Its metric in the run; unique in an evalset.
+        required: Whether a case needs it to pass.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - said above
+
+    @property
+    def required(self) -> bool: ...  # noqa: D102 - said above
+
+    def score(self, item: ScoreInput) -> Score | Awaitable[Score]:
+        """Score one output; may return an awaitable. An exception makes the cell an error, never a zero."""
+        ...
