@@ -26,6 +26,7 @@ PromptshipError
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
@@ -58,6 +59,7 @@ __all__ = [
     "SourceError",
     "StorageError",
     "UsageError",
+    "did_you_mean",
 ]
 
 
@@ -237,3 +239,14 @@ class BudgetExceededError(PromptshipError):
     """The next call would cost more than `--max-cost` allows."""
 
     exit_code = ExitCode.OVER_BUDGET
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the end of a message that names the known word nearest to `word`; "" where none is near.
+
+    Example:
+        >>> did_you_mean("custmer", ["customer", "order"])
+        "; did you mean 'customer'?"
+    """
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

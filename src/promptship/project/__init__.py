@@ -1,6 +1,6 @@
 """A project on disk: its root, its settings, its prompt files and model configs, and what git remembers of them.
 
-Reads files and asks git; writes nothing and calls no model. Text is given to `promptship.prompts`, which knows what it means.
+Reads files and asks git; writes nothing and calls no model. What text means is known to `promptship.prompts`.
 """
 
 from promptship.project._models_file import ModelCatalog, parse_models

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from promptship.domain import ModelConfig
-from promptship.errors import Problem, ReferenceNotFoundError, SourceError
+from promptship.errors import Problem, ReferenceNotFoundError, SourceError, did_you_mean
 from promptship.prompts import parse_yaml
 
 if TYPE_CHECKING:
@@ -60,8 +59,7 @@ class ModelCatalog:
     def _resolve_unnamed(self, name: str) -> ModelConfig:
         if "/" in name:
             return ModelConfig(name=name, model=name)
-        near = difflib.get_close_matches(name, self._entries, n=1)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
+        meant = did_you_mean(name, self._entries)
         known = ", ".join(self.names)
         raise ReferenceNotFoundError(
             f"no model config is called {name!r}{meant}", hint=f"{self._path} knows {known}; or write provider/model"
@@ -107,8 +105,7 @@ def _explain(name: str, detail: Any, document: YamlDocument, path: str) -> Probl
     key = ".".join(map(str, (name, *detail["loc"])))
     hint = None
     if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(detail["loc"][-1]), ModelConfig.model_fields, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(ModelConfig.model_fields))}"
+        hint = f"known keys: {', '.join(sorted(ModelConfig.model_fields))}"
         if "key" in str(detail["loc"][-1]).lower():
             hint = "keys are never written in files: name the variable that holds it, api_key_env: MY_KEY"
     return Problem(path=path, line=line, column=column, message=f"{key}: {detail['msg']}", hint=hint)

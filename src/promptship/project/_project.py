@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import unicodedata
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import orjson
 
 from promptship.domain import ModelConfig, PromptVersion, Reference, parse_reference
-from promptship.errors import Problem, ReferenceNotFoundError, SourceError, UsageError
+from promptship.errors import Problem, ReferenceNotFoundError, SourceError, UsageError, did_you_mean
 from promptship.project._models_file import ModelCatalog, parse_models
 from promptship.project._root import find_root, load_settings
 from promptship.project._trees import FileTree, GitTree, Tree, read_commit
@@ -218,8 +217,7 @@ class Project:
         return [self._name_of(path) for path in files if path.endswith(_ENDING)]
 
     def _not_found(self, reference: Reference, tree: Tree) -> ReferenceNotFoundError:
-        near = difflib.get_close_matches(reference.name, self._names(tree), n=1)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
+        meant = did_you_mean(reference.name, self._names(tree))
         where = f" in {reference.selector}" if reference.kind == "git" else ""
         return ReferenceNotFoundError(f"there is no prompt {reference.name!r}{where}{meant}", hint="promptctl list")
 

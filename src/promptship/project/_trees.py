@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import Protocol
 
 from promptship.errors import ReferenceNotFoundError, SourceError, StorageError, UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["FileTree", "GitTree", "Tree"]
 
@@ -65,28 +64,16 @@ class FileTree:
 
     def files(self, folder: str) -> list[str]:
         """See `Tree.files`. Links to folders are not followed."""
-        start = self._root / folder
         found = []
-        for here, folders, names in start.walk() if hasattr(start, "walk") else _walk(start):
+        for here, folders, names in os.walk(self._root / folder):
             folders[:] = [name for name in folders if not name.startswith(".")]
-            found += [(here / name).relative_to(self._root).as_posix() for name in names if not name.startswith(".")]
+            below = Path(here).relative_to(self._root)
+            found += [(below / name).as_posix() for name in names if not name.startswith(".")]
         return sorted(found)
 
     def describe(self, path: str) -> str:
         """See `Tree.describe`."""
         return path
-
-
-def _walk(start: Path) -> list[tuple[Path, list[str], list[str]]]:
-    """Do what `Path.walk` of Python 3.12 does."""
-    import os  # noqa: PLC0415 - only where pathlib cannot walk
-    from pathlib import Path as _Path  # noqa: PLC0415 - the module needs it for types alone elsewhere
-
-    found: list[tuple[Path, list[str], list[str]]] = []
-    for here, folders, names in os.walk(start):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found.append((_Path(here), folders, names))
-    return found
 
 
 class GitTree:

@@ -1,0 +1,9 @@
+"""From a run's figures to a verdict, and from a verdict to an exit code.
+
+What a gate is, is said in `promptship.domain`; here it is decided. Nothing here calls a model or reads a file.
+"""
+
+from promptship.gates._decide import KNOWN_METRICS, check_gates, decide_verdict, merge_verdicts
+from promptship.gates._exit_codes import exit_code_of
+
+__all__ = ["KNOWN_METRICS", "check_gates", "decide_verdict", "exit_code_of", "merge_verdicts"]
