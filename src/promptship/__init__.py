@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from promptship import errors, scorers
-    from promptship.evaluation import aevaluate, evaluate
+    from promptship.assembly import aevaluate, evaluate
     from promptship.report import to_frame
     from promptship.runner import Run
 

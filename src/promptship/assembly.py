@@ -1,0 +1,329 @@
+"""The one place that builds the parts from settings and hands them to the use cases."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack
+
+import platformdirs
+
+from promptship.errors import ReferenceNotFoundError, StorageError
+from promptship.evalsets import Evalset, Selection, discover_evalsets, load_evalset
+from promptship.evaluation import EvalOptions, PlanEstimate, estimate_plan, prepare_evaluation, run_evaluation
+from promptship.gates import merge_verdicts
+from promptship.models import Budget, Cassette, ModelHub, ResponseCache
+from promptship.project import Project
+from promptship.runner import Run, run_blocking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from promptship.domain import Verdict
+    from promptship.runner import Progress, StopSignal
+
+__all__ = [
+    "EvaluateOptions",
+    "Evaluation",
+    "ModelOptions",
+    "Workspace",
+    "aevaluate",
+    "estimate_all",
+    "evaluate",
+    "evaluate_all",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """How models are called.
+
+    Attributes:
+        retries: Attempts after the first; None for each model's own.
+        timeout_s: Seconds for one attempt; None for each model's own.
+        max_cost_usd: What all calls together may cost; None for the project's setting.
+        use_cache: Answer from the response cache and fill it.
+        record: Write every answer to the evalset's cassette.
+        frozen: Answer from the evalset's cassette alone; nothing is called.
+    """
+
+    retries: int | None = None
+    timeout_s: float | None = None
+    max_cost_usd: float | None = None
+    use_cache: bool = True
+    record: bool = False
+    frozen: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Finished runs, one per evalset, and what their gates say together."""
+
+    runs: tuple[Run, ...]
+    verdict: Verdict
+
+
+@dataclass(kw_only=True)
+class Workspace:
+    """A project with the parts that one command needs. Use as an async context manager around model calls.
+
+    Attributes:
+        project: The project.
+        options: How models are called.
+        env: Where keys are looked up.
+    """
+
+    project: Project
+    options: ModelOptions = field(default_factory=ModelOptions)
+    env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    _hubs: list[ModelHub] = field(default_factory=list)
+    _cassettes: list[Cassette] = field(default_factory=list)
+    _cache: ResponseCache | None = None
+    _budget: Budget | None = None
+
+    @classmethod
+    def open(cls, start: Path, options: ModelOptions | None = None) -> Workspace:
+        """Open the project at or above `start`.
+
+        Raises:
+            UsageError: There is none, or its settings are wrong.
+        """
+        return cls(project=Project.open(start), options=options or ModelOptions())
+
+    @property
+    def cache_dir(self) -> Path:
+        """Folder of downloaded and converted models."""
+        return self.project.settings.cache_dir or Path(platformdirs.user_cache_dir("promptship"))
+
+    def open_hub(self, cassette: Cassette | None = None) -> ModelHub:
+        """Return a hub that shares this workspace's cache and budget; closed with the workspace."""
+        frozen = cassette is not None and self.options.frozen
+        hub = ModelHub(
+            endpoints=self.project.settings.endpoints,
+            env=self.env,
+            cache=self._open_cache() if self.options.use_cache and not frozen else None,
+            cassette=cassette,
+            budget=self._open_budget(),
+            retries=self.options.retries,
+            timeout_s=self.options.timeout_s,
+            cache_dir=self.cache_dir,
+        )
+        self._hubs.append(hub)
+        return hub
+
+    def open_cassette(self, evalset: Evalset) -> Cassette | None:
+        """Return the evalset's cassette where the options ask for one; None otherwise.
+
+        Raises:
+            StorageError: It is to be replayed and there is none, or it is damaged.
+        """
+        path = self.project.root / "cassettes" / f"{evalset.spec.name}.jsonl.zst"
+        if self.options.frozen:
+            return Cassette.frozen(path)
+        if not self.options.record:
+            return None
+        cassette = Cassette.record(path)
+        self._cassettes.append(cassette)
+        return cassette
+
+    async def aclose(self) -> None:
+        """Close models, write cassettes and the cache. Harmless when called twice."""
+        for hub in self._hubs:
+            await hub.aclose()
+        for cassette in self._cassettes:
+            cassette.close()
+        if self._cache is not None:
+            self._cache.close()
+        self._hubs, self._cassettes, self._cache = [], [], None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def load_evalsets(self, named: Sequence[str]) -> list[Evalset]:
+        """Load evalsets by name or path; all of the project where none is named.
+
+        Raises:
+            ReferenceNotFoundError: There is no such evalset, or none at all.
+            SourceError: One is wrong.
+        """
+        paths = [self._evalset_path(name) for name in named] or discover_evalsets(self.project.evalsets_dir)
+        if not paths:
+            raise ReferenceNotFoundError(
+                f"there is no evalset in {self.project.settings.evalsets_dir}/", hint="promptctl init"
+            )
+        return [load_evalset(path, root=self.project.root) for path in dict.fromkeys(paths)]
+
+    def _evalset_path(self, name: str) -> Path:
+        folder = self.project.evalsets_dir
+        candidates = [Path.cwd() / name, self.project.root / name]
+        candidates += [folder / f"{name}{ending}" for ending in (".yaml", ".yml")]
+        for candidate in candidates:
+            if candidate.is_file():
+                return candidate
+        known = ", ".join(path.stem for path in discover_evalsets(folder)) or "none"
+        raise ReferenceNotFoundError(f"there is no evalset {name!r}", hint=f"evalsets of this project: {known}")
+
+    def _open_cache(self) -> ResponseCache:
+        if self._cache is None:
+            folder = self.project.state_dir
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageError(
+                    f"cannot write to {str(folder)!r}: {error.strerror}",
+                    hint="or pass --no-cache and --output elsewhere",
+                ) from None
+            self._cache = ResponseCache(folder / "cache.db")
+        return self._cache
+
+    def _open_budget(self) -> Budget | None:
+        most = self.options.max_cost_usd
+        most = self.project.settings.max_cost_usd if most is None else most
+        if self._budget is None and most is not None:
+            self._budget = Budget(most)
+        return self._budget
+
+
+async def evaluate_all(
+    workspace: Workspace,
+    evalsets: Sequence[Evalset],
+    options: EvalOptions,
+    *,
+    on_start: Callable[[Evalset, int], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    stop: StopSignal | None = None,
+) -> Evaluation:
+    """Evaluate on each evalset in turn; everything of all of them is checked before the first call.
+
+    Args:
+        workspace: Where and how.
+        evalsets: On what.
+        options: What the command changes.
+        on_start: Told the evalset and its cells before it starts.
+        on_progress: Told how far the current evalset is.
+        stop: Ends it early; what is done is kept.
+
+    Raises:
+        UsageError: Something the user has to mend; nothing was paid.
+        InfrastructureError: A run could not go on; the same call resumes it.
+        BudgetExceededError: Likewise.
+    """
+    prepared = []
+    for evalset in evalsets:
+        hub = _LazyHub(workspace, evalset)
+        prepared.append(await asyncio.to_thread(prepare_evaluation, workspace.project, evalset, options, hub))
+    runs = []
+    for evaluation in prepared:
+        if on_start:
+            on_start(evaluation.evalset, evaluation.plan.cells)
+        runs.append(await run_evaluation(workspace.project, evaluation, options, on_progress=on_progress, stop=stop))
+    verdicts = [run.verdict for run in runs if run.verdict is not None]
+    return Evaluation(runs=tuple(runs), verdict=merge_verdicts(verdicts))
+
+
+def estimate_all(workspace: Workspace, evalsets: Sequence[Evalset], options: EvalOptions) -> list[PlanEstimate]:
+    """Check everything and say what it would cost; nothing is called.
+
+    Raises:
+        UsageError: Something the user has to mend.
+    """
+    found = []
+    for evalset in evalsets:
+        hub = _LazyHub(workspace, evalset)
+        found.append(estimate_plan(prepare_evaluation(workspace.project, evalset, options, hub), hub()))
+    return found
+
+
+class _LazyHub:
+    """Opens the hub of one evalset when it is first asked for."""
+
+    def __init__(self, workspace: Workspace, evalset: Evalset) -> None:
+        self._workspace = workspace
+        self._evalset = evalset
+        self._hub: ModelHub | None = None
+
+    def __call__(self) -> ModelHub:
+        if self._hub is None:
+            self._hub = self._workspace.open_hub(self._workspace.open_cassette(self._evalset))
+        return self._hub
+
+
+class EvaluateOptions(TypedDict, total=False):
+    """Keyword arguments of `evaluate`; `aevaluate` says what each means."""
+
+    prompt: str | Sequence[str]
+    model: str | Sequence[str]
+    repeats: int
+    sample: int | None
+    seed: int
+    limit: int | None
+    max_cost_usd: float | None
+    use_cache: bool
+    frozen: bool
+    project: str | Path
+
+
+async def aevaluate(
+    evalset: str | Path,
+    *,
+    prompt: str | Sequence[str] = (),
+    model: str | Sequence[str] = (),
+    repeats: int = 1,
+    sample: int | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    max_cost_usd: float | None = None,
+    use_cache: bool = True,
+    frozen: bool = False,
+    project: str | Path = ".",
+) -> Run:
+    """Evaluate on one evalset, in the caller's event loop.
+
+    Args:
+        evalset: Name, or path of the file.
+        prompt: References that replace the evalset's own.
+        model: Model configs that replace each prompt's own; one variant for each.
+        repeats: Samples per case and variant, at least 1.
+        sample: How many cases to draw; None for all.
+        seed: Seed of the draw.
+        limit: How many of the first cases to take; None for all.
+        max_cost_usd: What all calls together may cost; None for the project's setting.
+        use_cache: Answer from the response cache and fill it.
+        frozen: Answer from the evalset's cassette alone.
+        project: A folder in the project.
+
+    Returns:
+        The finished run; `run.verdict` says what its gates say.
+
+    Raises:
+        UsageError: Something the caller has to mend; nothing was paid.
+        InfrastructureError: The run could not go on; the same call resumes it.
+        BudgetExceededError: Likewise.
+    """
+    model_options = ModelOptions(max_cost_usd=max_cost_usd, use_cache=use_cache, frozen=frozen)
+    options = EvalOptions(
+        prompts=_as_tuple(prompt),
+        models=_as_tuple(model),
+        repeats=repeats,
+        selection=Selection(sample=sample, seed=seed, limit=limit),
+    )
+    async with Workspace.open(Path(project), model_options) as workspace:
+        evaluation = await evaluate_all(workspace, workspace.load_evalsets([str(evalset)]), options)
+    return evaluation.runs[0]
+
+
+def evaluate(evalset: str | Path, **options: Unpack[EvaluateOptions]) -> Run:
+    """Evaluate on one evalset and wait for it; also where an event loop is running already.
+
+    Takes the arguments of `aevaluate`, returns and raises what it does.
+    """
+    return run_blocking(lambda: aevaluate(evalset, **options))
+
+
+def _as_tuple(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)

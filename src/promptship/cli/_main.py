@@ -1,0 +1,74 @@
+"""The program: its commands in the order of `--help`, and what happens to errors."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from promptship import __version__
+from promptship.cli import _eval, _init, _models, _prompts, _run, _runs, _schema, _score, _status
+from promptship.cli._console import print_error
+from promptship.errors import ExitCode, PromptshipError
+
+__all__ = ["app", "main"]
+
+_FRONT, _PROMPTS, _EVALUATION, _MODELS = "Front door", "Prompts", "Evaluation", "Models"
+
+app = typer.Typer(
+    name="promptctl",
+    help="Release engineering for prompts: version, evaluate, gate, ship.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(*, asked: bool) -> None:
+    if asked:
+        typer.echo(f"promptctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    context: typer.Context,
+    directory: Annotated[str, typer.Option("-C", metavar="DIR", help="Run as if started in DIR.")] = ".",
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", callback=lambda value: _show_version(asked=value), is_eager=True)
+    ] = False,
+) -> None:
+    context.obj = directory
+
+
+app.command("init", rich_help_panel=_FRONT)(_init.init)
+app.command("run", rich_help_panel=_FRONT)(_run.run)
+app.command("eval", rich_help_panel=_FRONT)(_eval.evaluate)
+app.command("status", rich_help_panel=_FRONT)(_status.status)
+app.command("list", rich_help_panel=_PROMPTS)(_prompts.list_prompts)
+app.command("show", rich_help_panel=_PROMPTS)(_prompts.show)
+app.command("render", rich_help_panel=_PROMPTS)(_prompts.render)
+app.command("lint", rich_help_panel=_PROMPTS)(_prompts.lint)
+app.add_typer(_runs.app, name="runs", rich_help_panel=_EVALUATION)
+app.command("score", rich_help_panel=_EVALUATION)(_score.score)
+app.command("schema", rich_help_panel=_EVALUATION)(_schema.schema)
+app.add_typer(_models.app, name="models", rich_help_panel=_MODELS)
+
+
+def main() -> None:
+    """Run the program and leave with its exit code; a user's mistake never shows a traceback."""
+    try:
+        app()
+    except PromptshipError as error:
+        print_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; there is nobody to tell.
+        sys.stderr.close()
+        sys.exit(ExitCode.PASS)

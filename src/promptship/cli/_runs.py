@@ -1,0 +1,126 @@
+"""`promptctl runs list | show | open | export | rm`: stored runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from promptship.cli._console import note, open_workspace, print_json, print_table, terminal_width, wants_color
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Stored runs.", no_args_is_help=True)
+
+_Run = Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one, or last.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_FORMATS = ("csv", "jsonl", "parquet", "junit", "markdown", "html")
+
+
+@app.command("list")
+def list_all(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="The newest N.")] = 20,
+    *,
+    as_json: _Json = False,
+) -> None:
+    """List runs, newest first."""
+    from dataclasses import asdict
+
+    from promptship.runner import list_runs, load_verdict
+
+    runs_dir = open_workspace(context).project.runs_dir
+    rows = list_runs(runs_dir)[:limit]
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    table = []
+    for row in rows:
+        verdict = load_verdict(runs_dir / row.run_id) if row.finished else None
+        variants = ", ".join(variant.label for variant in row.variants)
+        state = "unfinished" if row.finished is None else verdict.finding if verdict else "no verdict"
+        table.append((row.run_id, row.evalset, variants, str(row.cells), state))
+    print_table(("run", "evalset", "variants", "cells", "verdict"), table)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    run: _Run = "last",
+    failures: Annotated[int, typer.Option(min=0, help="Failing cases to print.")] = 10,
+    *,
+    as_json: _Json = False,
+    cases: Annotated[bool, typer.Option("--cases", help="With --json: every case.")] = False,
+) -> None:
+    """Show a run's summary as it was printed after it."""
+    from promptship.report import render_json, render_terminal
+    from promptship.runner import find_run
+
+    found = find_run(open_workspace(context).project.runs_dir, run)
+    if as_json:
+        print_json(render_json([found], cases=cases))
+        return
+    text = render_terminal([found], color=wants_color(), width=terminal_width(), failures=failures)
+    sys.stdout.write(text)
+
+
+@app.command("open")
+def open_page(
+    context: typer.Context,
+    run: _Run = "last",
+    *,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Write the page and print its path.")] = False,
+) -> None:
+    """Write a run's page and open it in the browser."""
+    import webbrowser
+
+    from promptship.report import render_html, write_report
+    from promptship.runner import find_run
+
+    found = find_run(open_workspace(context).project.runs_dir, run)
+    path = found.directory / "report.html"
+    write_report(path, render_html([found]))
+    typer.echo(str(path))
+    if not no_browser and not webbrowser.open(path.as_uri()):
+        note("no browser was found; open the file by hand")
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    run: _Run,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE")],
+    file_format: Annotated[str | None, typer.Option("--format", help=", ".join(_FORMATS))] = None,
+) -> None:
+    """Write a run's rows to a file for other tools."""
+    from promptship.errors import UsageError
+    from promptship.report import export_run
+    from promptship.runner import find_run
+
+    endings = {".md": "markdown", ".xml": "junit"}
+    chosen = file_format or endings.get(output.suffix, output.suffix.removeprefix("."))
+    if chosen not in _FORMATS:
+        raise UsageError(f"cannot tell a format from {str(output)!r}", hint=f"--format {' | '.join(_FORMATS)}")
+    export_run(find_run(open_workspace(context).project.runs_dir, run), chosen, output)
+    typer.echo(str(output))
+
+
+@app.command()
+def rm(
+    context: typer.Context,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete runs."""
+    from promptship.runner import find_run, remove_run
+
+    runs_dir = open_workspace(context).project.runs_dir
+    found = [find_run(runs_dir, run).manifest.run_id for run in runs]
+    if not yes:
+        typer.confirm(f"delete {', '.join(found)}?", abort=True, err=True)
+    for run_id in found:
+        remove_run(runs_dir, run_id)
+        note(f"deleted {run_id}")

@@ -1,0 +1,32 @@
+"""The author's use cases: evaluate prompts on evalsets, estimate what that costs, call a prompt once, see what changed.
+
+A use case is one function; faces parse, call it and print. Parts come in as arguments: nothing here reads settings or
+opens a model by itself.
+"""
+
+from promptship.evaluation._calibrate import fit_prior_for
+from promptship.evaluation._call import CallResult, call_prompt, prepare_call, stream_prompt
+from promptship.evaluation._estimate import PlanEstimate, estimate_plan
+from promptship.evaluation._evaluate import EvalOptions, PreparedEvaluation, prepare_evaluation, run_evaluation
+from promptship.evaluation._lint import LintReport, lint_prompts
+from promptship.evaluation._python_target import TargetContext
+from promptship.evaluation._status import PromptStatus, compute_status
+
+__all__ = [
+    "CallResult",
+    "EvalOptions",
+    "LintReport",
+    "PlanEstimate",
+    "PreparedEvaluation",
+    "PromptStatus",
+    "TargetContext",
+    "call_prompt",
+    "compute_status",
+    "estimate_plan",
+    "fit_prior_for",
+    "lint_prompts",
+    "prepare_call",
+    "prepare_evaluation",
+    "run_evaluation",
+    "stream_prompt",
+]

@@ -1,0 +1,324 @@
+"""Evaluate prompts on one evalset: prepare everything that can be wrong, then pay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from promptship import __version__
+from promptship.domain import Closure, JsonObject, PromptVersion, Variant
+from promptship.errors import Problem, PromptshipError, ReferenceNotFoundError, SourceError, UsageError
+from promptship.evalsets import Evalset, Selection, load_outputs, select_cases
+from promptship.evaluation._outputs_target import OutputsTarget
+from promptship.evaluation._prompt_target import PromptTarget
+from promptship.evaluation._python_target import PythonTarget, load_callable, source_digest
+from promptship.gates import check_gates, decide_verdict
+from promptship.runner import Run, RunPlan, execute, list_runs
+from promptship.scorers import ScorerContext, build_scorer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from promptship.domain import Case, ModelConfig, Scorer, Target
+    from promptship.models import ModelHub
+    from promptship.project import Project
+    from promptship.prompts import Renderer
+    from promptship.runner import Progress, StopSignal
+
+__all__ = ["EvalOptions", "PreparedEvaluation", "prepare_evaluation", "run_evaluation"]
+
+_MOST_PROBLEMS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalOptions:
+    """What a command may change about an evaluation.
+
+    Attributes:
+        prompts: References that replace the evalset's own; empty to keep them.
+        models: Model configs that replace each prompt's own, one variant for each; empty to keep it.
+        repeats: Samples per case and variant, at least 1.
+        concurrency: Cells in flight; None for the project's setting.
+        selection: Which cases.
+        last_failed: Only the cases that did not pass in the last finished run of the evalset.
+        resume: Continue an unfinished run of the same plan.
+    """
+
+    prompts: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    repeats: int = 1
+    concurrency: int | None = None
+    selection: Selection = field(default_factory=Selection)
+    last_failed: bool = False
+    resume: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedEvaluation:
+    """An evaluation in which nothing that can be checked before the first call is wrong.
+
+    Attributes:
+        plan: The matrix.
+        targets: One per variant of the plan, in its order.
+        versions: Prompt versions under test, one per variant; None for a target without one.
+        evalset: The evalset.
+    """
+
+    plan: RunPlan
+    targets: tuple[Target, ...]
+    versions: tuple[PromptVersion | None, ...]
+    evalset: Evalset
+
+
+def prepare_evaluation(
+    project: Project, evalset: Evalset, options: EvalOptions, open_hub: Callable[[], ModelHub]
+) -> PreparedEvaluation:
+    """Load, build and check everything that an evaluation needs. Nothing is paid.
+
+    Args:
+        project: Where prompts and models come from.
+        evalset: What to evaluate on.
+        options: What the command changes.
+        open_hub: Gives the hub through which models are opened; asked for only where a model is called.
+
+    Raises:
+        UsageError: Anything the user has to mend: prompts, models, scorers, gates, cases, inputs, options.
+    """
+    _refuse_odd_options(evalset, options)
+    versions = _load_versions(project, evalset, options)
+    variants = tuple(_variant(evalset, version, open_hub) for version in versions)
+    targets = tuple(_build_target(project, evalset, version, open_hub) for version in versions)
+    context = _scorer_context(project, evalset, versions)
+    scorers = tuple(build_scorer(spec, context) for spec in evalset.spec.scorers)
+    check_gates(evalset.spec.gates, (scorer.name for scorer in scorers), path=evalset.spec.path)
+    selection = _selection(project, evalset, options)
+    cases = _Cases(evalset, selection)
+    count = _check_cases(cases, targets, scorers, context)
+    plan = RunPlan(
+        spec=evalset.spec,
+        evalset_digest=evalset.digest,
+        variants=variants,
+        cases=cases,
+        case_count=count,
+        scorers=scorers,
+        case_scorers=lambda case: tuple(build_scorer(spec, context) for spec in case.scorers),
+        repeats=options.repeats,
+        selection=_selection_json(selection, options),
+        complete=selection == Selection(),
+        subjects=_subjects(project, evalset),
+    )
+    return PreparedEvaluation(plan=plan, targets=targets, versions=versions, evalset=evalset)
+
+
+async def run_evaluation(
+    project: Project,
+    prepared: PreparedEvaluation,
+    options: EvalOptions,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    stop: StopSignal | None = None,
+) -> Run:
+    """Pay for what is not yet paid, score it, and decide the gates.
+
+    Returns:
+        The finished run, its verdict saved beside it.
+
+    Raises:
+        InfrastructureError: The run could not go on; what is done is kept and the same call resumes it.
+        BudgetExceededError: The next call could cost too much; likewise.
+    """
+    settings = project.settings
+    run = await execute(
+        prepared.plan,
+        prepared.targets,
+        runs_dir=project.runs_dir,
+        concurrency=options.concurrency or settings.concurrency,
+        resume=options.resume,
+        on_progress=on_progress,
+        stop=stop,
+        git_commit=project.git_commit(),
+        promptship_version=__version__,
+    )
+    verdict = decide_verdict(
+        run.manifest,
+        prepared.evalset.spec.gates,
+        run.summary,
+        max_error_rate=settings.max_error_rate,
+        min_scored=settings.min_scored,
+    )
+    run.save_verdict(verdict)
+    return run
+
+
+@dataclass(frozen=True)
+class _Cases:
+    """The selected cases, as often as they are asked for."""
+
+    evalset: Evalset
+    selection: Selection
+
+    def __call__(self) -> Iterator[Case]:
+        return select_cases(self.evalset.cases(), self.selection)
+
+
+def _refuse_odd_options(evalset: Evalset, options: EvalOptions) -> None:
+    if options.repeats < 1:
+        raise UsageError(f"--repeats {options.repeats}: expected at least 1")
+    target = evalset.spec.target
+    if target.kind == "outputs" and (options.prompts or options.models):
+        raise UsageError(
+            f"{evalset.spec.path} scores stored outputs, so --prompt and --model change nothing",
+            hint="remove the options, or remove `target` from the evalset",
+        )
+    if target.kind == "prompt" and not (evalset.spec.prompts or options.prompts):
+        raise SourceError.at(
+            evalset.spec.path, 1, 1, "the evalset names no prompt", hint="add `prompt: NAME`, or pass --prompt NAME"
+        )
+
+
+def _load_versions(project: Project, evalset: Evalset, options: EvalOptions) -> tuple[PromptVersion | None, ...]:
+    patterns = options.prompts or evalset.spec.prompts
+    references = list(dict.fromkeys(name for pattern in patterns for name in project.match_prompts(pattern)))
+    if evalset.spec.target.kind == "outputs" or not references:
+        return (None,)
+    models: tuple[str | None, ...] = options.models or (None,)
+    loaded = [project.load_prompt(name, model=model).version for name in references for model in models]
+    return tuple({version.label: version for version in loaded}.values())
+
+
+def _variant(evalset: Evalset, version: PromptVersion | None, open_hub: Callable[[], ModelHub]) -> Variant:
+    target = evalset.spec.target
+    if version is None:
+        return Variant(label=target.location if target.kind == "outputs" else f"python:{target.location}")
+    model = version.closure.model
+    return Variant(
+        label=version.label,
+        prompt=version.name,
+        digest=version.digest,
+        model=model.name,
+        model_id=model.model,
+        origin=open_hub().origin(model),
+    )
+
+
+def _build_target(
+    project: Project, evalset: Evalset, version: PromptVersion | None, open_hub: Callable[[], ModelHub]
+) -> Target:
+    target = evalset.spec.target
+    if target.kind == "outputs":
+        return OutputsTarget(load_outputs(_beside(project, evalset, target.location), root=project.root))
+    if target.kind == "python":
+        return PythonTarget(
+            load_callable(target.location, project.root),
+            location=target.location,
+            version=version,
+            open_model=lambda: open_hub().open(_model_of(version)),
+        )
+    if version is None:
+        raise ReferenceNotFoundError(f"{evalset.spec.path} names no prompt")
+    return PromptTarget(version, open_hub().open(version.closure.model))
+
+
+def _model_of(version: PromptVersion | None) -> ModelConfig:
+    if version is None:
+        raise UsageError("this evalset names no prompt, so no model is known", hint="add `prompt: NAME` to the evalset")
+    return version.closure.model
+
+
+def _beside(project: Project, evalset: Evalset, location: str) -> Path:
+    return (project.root / evalset.spec.path).parent / location
+
+
+def _scorer_context(project: Project, evalset: Evalset, versions: tuple[PromptVersion | None, ...]) -> ScorerContext:
+    closures = [version.closure for version in versions if version is not None]
+    _refuse_mixed_schemas(evalset, closures)
+    if not closures:
+        return ScorerContext(project_root=project.root)
+    return ScorerContext(output_schema=closures[0].output.schema, tools=closures[0].tools, project_root=project.root)
+
+
+def _refuse_mixed_schemas(evalset: Evalset, closures: list[Closure]) -> None:
+    """`{$ref: output}` means one schema; variants with different ones cannot share a scorer."""
+    refers = any(spec.value == {"$ref": "output"} for spec in evalset.spec.scorers)
+    if refers and any(closure.output.schema != closures[0].output.schema for closure in closures):
+        raise UsageError(
+            f"{evalset.spec.path}: a scorer refers to the output schema, but the prompts under test differ in it",
+            hint="evaluate them one by one with --prompt, or write the schema into the scorer",
+        )
+
+
+def _selection(project: Project, evalset: Evalset, options: EvalOptions) -> Selection:
+    if not options.last_failed:
+        return options.selection
+    for row in list_runs(project.runs_dir):
+        if row.evalset == evalset.spec.name and row.finished is not None:
+            failed = Run.load(project.runs_dir / row.run_id).records()
+            ids = frozenset(record.key.case_id for record in failed if record.outcome != "passed")
+            if not ids:
+                raise UsageError(f"no case failed in the last run of {evalset.spec.name!r} ({row.run_id})")
+            return replace(options.selection, only_ids=ids)
+    raise UsageError(f"there is no finished run of {evalset.spec.name!r} to take failures from")
+
+
+def _check_cases(
+    cases: _Cases, targets: tuple[Target, ...], scorers: tuple[Scorer, ...], context: ScorerContext
+) -> int:
+    """Count the cases, and find every case that no call could make right."""
+    renderers = [target.renderer for target in targets if isinstance(target, PromptTarget)]
+    problems: list[Problem] = []
+    count = 0
+    for case in cases():
+        count += 1
+        problem = _problem_of(case, renderers, scorers, context)
+        if problem and len(problems) < _MOST_PROBLEMS:
+            problems.append(problem)
+    if problems:
+        raise SourceError(problems)
+    if count == 0:
+        raise UsageError(
+            f"no case of {cases.evalset.spec.path} is selected", hint="look at --slice, -k, --limit and --sample"
+        )
+    return count
+
+
+def _problem_of(
+    case: Case, renderers: list[Renderer], scorers: tuple[Scorer, ...], context: ScorerContext
+) -> Problem | None:
+    try:
+        if case.turns:
+            raise UsageError("cases with `turns` (conversations) are not available in this version")
+        for renderer in renderers:
+            renderer.check(case.inputs)
+        for scorer in scorers:
+            scorer.check(case)
+        for spec in case.scorers:
+            build_scorer(spec, context).check(case)
+    except PromptshipError as error:
+        message = f"case {case.id!r}: {error}"
+        return Problem(path=case.path, line=case.line, message=message, hint=error.hint)
+    return None
+
+
+def _selection_json(selection: Selection, options: EvalOptions) -> JsonObject:
+    found: JsonObject = {}
+    if selection.pattern:
+        found["pattern"] = selection.pattern
+    if selection.sample is not None:
+        found |= {"sample": selection.sample, "seed": selection.seed}
+    if selection.slices:
+        found["slice"] = ["=".join(tag) for tag in selection.slices]
+    if selection.limit is not None:
+        found["limit"] = selection.limit
+    if options.last_failed:
+        found["last_failed"] = sorted(selection.only_ids or ())
+    return found
+
+
+def _subjects(project: Project, evalset: Evalset) -> JsonObject:
+    target = evalset.spec.target
+    if target.kind == "python":
+        return {"source": source_digest(load_callable(target.location, project.root))}
+    if target.kind == "outputs":
+        return {"outputs": load_outputs(_beside(project, evalset, target.location), root=project.root).digest}
+    return {}
