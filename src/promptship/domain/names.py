@@ -61,12 +61,16 @@ def parse_prompt_name(text: str) -> PromptName:
         >>> parse_prompt_name("support/reply")
         'support/reply'
     """
-    if not text or len(text) > _LONGEST_NAME or not all(_SEGMENT.fullmatch(part) for part in text.split("/")):
-        msg = f"{text!r} is not a prompt name"
-        raise UsageError(msg, hint="a name is like 'support/reply': letters, digits, '_', '-' and '.', joined by '/'")
     if unicodedata.normalize("NFC", text) != text:
-        msg = f"the prompt name {text!r} is not in Unicode NFC"
-        raise UsageError(msg, hint=f"write it as {unicodedata.normalize('NFC', text)!r}")
+        raise UsageError(
+            f"the prompt name {text!r} is not in Unicode NFC",
+            hint=f"write it as {unicodedata.normalize('NFC', text)!r}",
+        )
+    if not text or len(text) > _LONGEST_NAME or not all(_SEGMENT.fullmatch(part) for part in text.split("/")):
+        raise UsageError(
+            f"{text!r} is not a prompt name",
+            hint="a name is like 'support/reply': letters, digits, '_', '-' and '.', joined by '/'",
+        )
     return PromptName(text)
 
 
