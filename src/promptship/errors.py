@@ -20,7 +20,8 @@ PromptshipError
 │   │   └── BadRequestError              any other 4xx
 │   ├── CassetteMissError            a frozen run asks for a call that was never recorded
 │   └── StorageError                 a full disk, a read-only folder, a damaged file
-└── BudgetExceededError           5  the next call would cost more than allowed
+├── BudgetExceededError           5  the next call would cost more than allowed
+└── RunInterruptedError         130  a run was told to stop; what is done is kept
 ```
 """
 
@@ -54,6 +55,7 @@ __all__ = [
     "RateLimitError",
     "ReferenceNotFoundError",
     "RenderError",
+    "RunInterruptedError",
     "ScorerSetupError",
     "ServerError",
     "SourceError",
@@ -239,6 +241,12 @@ class BudgetExceededError(PromptshipError):
     """The next call would cost more than `--max-cost` allows."""
 
     exit_code = ExitCode.OVER_BUDGET
+
+
+class RunInterruptedError(PromptshipError):
+    """A run was told to stop before it was finished; what is done is kept and the same command resumes it."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
