@@ -24,6 +24,11 @@ def test_canonical_json_reads_back_as_the_same_value(value):
     assert json.loads(canonical_json(value)) == value
 
 
+@given(values)
+def test_the_fast_road_writes_the_bytes_of_rfc_8785(value):
+    assert canonical_json(value) == rfc8785.dumps(value)
+
+
 @given(st.dictionaries(ascii_text, values, max_size=5))
 def test_the_order_of_keys_does_not_change_the_digest(value):
     assert digest_of(dict(reversed(value.items()))) == digest_of(value)
