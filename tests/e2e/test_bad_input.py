@@ -99,7 +99,8 @@ def test_a_command_that_does_not_exist_exits_2(cli):
 def test_a_budget_that_the_next_call_could_pass_stops_before_it(cli):
     cli.write(
         "prompts/models.yaml",
-        "default: {model: fake/echo, params: {max_tokens: 1000}, price: {input_usd_per_mtok: 1000, output_usd_per_mtok: 1000}}\n",
+        "default: {model: fake/echo, params: {max_tokens: 1000}, "
+        "price: {input_usd_per_mtok: 1000, output_usd_per_mtok: 1000}}\n",
     )
     assert "--max-cost" in cli("eval", "echo", "--max-cost", "0.1", code=5).stderr
 

@@ -148,7 +148,8 @@ def test_a_callable_that_never_used_the_prompt_under_test_is_an_error_and_no_pas
     cli.write("app.py", "def answer(inputs):\n    return 'paris'\n")
     cli.write(
         "evalsets/app.yaml",
-        "prompt: echo\ntarget: python:app:answer\nscorers: [{type: contains, value: paris}]\ncases: [{inputs: {text: x}}]\n",
+        "prompt: echo\ntarget: python:app:answer\nscorers: [{type: contains, value: paris}]\n"
+        "cases: [{inputs: {text: x}}]\n",
     )
     found = cli.json("eval", "app", "--cases", code=3)
     assert (found["totals"]["error"], found["totals"]["passed"]) == (1, 0)
@@ -163,7 +164,8 @@ def test_a_callable_calls_the_model_of_the_prompt_under_test_through_the_cache(c
     )
     cli.write(
         "evalsets/app.yaml",
-        "prompt: echo\ntarget: python:app:answer\nscorers: [{type: equals, value: 'x!'}]\ncases: [{inputs: {text: x}}]\n",
+        "prompt: echo\ntarget: python:app:answer\nscorers: [{type: equals, value: 'x!'}]\n"
+        "cases: [{inputs: {text: x}}]\n",
     )
     assert cli.json("eval", "app")["totals"]["requests"] == 2
     assert cli.json("eval", "app")["totals"]["cached"] == 2

@@ -42,7 +42,8 @@ def test_lint_finds_what_is_wrong_and_exits_2(cli):
     assert cli("lint").stdout.strip().endswith("0 errors, 0 warnings")
     cli.write(
         "prompts/bad.prompt",
-        "---\ninput: {schema: {mail: string, unused: string}, trust: {mail: untrusted}}\n---\n{% system %}{{ mail }} {{ tpyo }}\n",
+        "---\ninput: {schema: {mail: string, unused: string}, trust: {mail: untrusted}}\n---\n"
+        "{% system %}{{ mail }} {{ tpyo }}\n",
     )
     rows = cli.json("lint", "bad", code=2)
     assert {row["severity"] for row in rows} >= {"error"}

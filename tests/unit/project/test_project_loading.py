@@ -176,7 +176,8 @@ def test_every_problem_of_the_models_file_has_a_place():
 
 def test_fallbacks_are_resolved_in_order_and_a_circle_is_refused():
     catalog = parse_models(
-        "a: {model: x/a, fallbacks: [b, default]}\nb: {model: x/b}\nc: {model: x/c, fallbacks: [d]}\nd: {model: x/d, fallbacks: [c]}\n",
+        "a: {model: x/a, fallbacks: [b, default]}\nb: {model: x/b}\n"
+        "c: {model: x/c, fallbacks: [d]}\nd: {model: x/d, fallbacks: [c]}\n",
         path="models.yaml",
     )
     assert [one.name for one in catalog.resolve("a").fallbacks] == ["b", "default"]
