@@ -1,0 +1,139 @@
+"""A run on the disk: its manifest, its rows, its figures, its verdict."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+from promptship.domain import CellKey, CellRecord
+from promptship.errors import StorageError
+from promptship.runner._codec import (
+    OUTCOME_OF_LETTER,
+    CaseFacts,
+    decode_case,
+    decode_error,
+    decode_output,
+    decode_scores,
+)
+from promptship.runner._index import CellIndex, load_index
+from promptship.runner._manifest import load_manifest, load_verdict, save_verdict
+from promptship.runner._summary import summarize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from promptship.domain import CellError, RunManifest, RunSummary, Verdict
+    from promptship.runner._index import RowReader
+
+__all__ = ["Run"]
+
+
+class Run:
+    """A run, read from its directory. Rows are read anew each time; only the summary is kept.
+
+    Args:
+        directory: The run's folder.
+        manifest: What the run is of.
+
+    Example:
+        run = Run.load(Path(".promptship/runs/20261123-094510-3fa2c1"))
+        print(run.summary.overall.totals.pass_rate)
+    """
+
+    def __init__(self, directory: Path, manifest: RunManifest) -> None:
+        self.directory = directory
+        self.manifest = manifest
+
+    def __repr__(self) -> str:
+        return f"Run({self.manifest.run_id!r}, evalset={self.manifest.evalset!r})"
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Open the run in `directory`.
+
+        Raises:
+            StorageError: It is missing or damaged.
+        """
+        return cls(directory, load_manifest(directory))
+
+    @cached_property
+    def summary(self) -> RunSummary:
+        """The run's figures, derived from its rows; of an unfinished run from those that are there.
+
+        Raises:
+            StorageError: The run is finished and rows of it are missing or damaged.
+        """
+        index = self._load_index()
+        return summarize(self.manifest, _records(index, self.manifest), wall_s=index.wall_s)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What its gates say; None where they were not asked.
+
+        Raises:
+            StorageError: The verdict's file is damaged.
+        """
+        return load_verdict(self.directory)
+
+    def save_verdict(self, verdict: Verdict) -> None:
+        """Store what the run's gates say.
+
+        Raises:
+            StorageError: It could not be written.
+        """
+        save_verdict(self.directory, verdict)
+
+    def records(self) -> Iterator[CellRecord]:
+        """Yield the cells in the plan's order: by case, then variant, then repeat; each call reads anew.
+
+        Cells that have not been run are left out. An output that has not been scored yet is `unscored`.
+
+        Raises:
+            StorageError: The run is finished and rows of it are missing or damaged.
+        """
+        return _records(self._load_index(), self.manifest)
+
+    def _load_index(self) -> CellIndex:
+        index = load_index(self.directory, self.manifest)
+        if self.manifest.finished is None:
+            return index
+        if index.bad_rows or (missing := index.missing()):
+            what = f"the row at {index.bad_rows[0]} cannot be read" if index.bad_rows else f"{missing} rows are missing"
+            raise StorageError(
+                f"run {self.manifest.run_id} is damaged: {what}",
+                hint=f"promptctl runs rm {self.manifest.run_id}, and evaluate again: answers come from the cache",
+            )
+        return index
+
+
+def _records(index: CellIndex, manifest: RunManifest) -> Iterator[CellRecord]:
+    with index.open() as reader:
+        for case in range(index.cells // index.per_case):
+            places = range(case * index.per_case, (case + 1) * index.per_case)
+            present = [place for place in places if index.has_row(place)]
+            if present:
+                facts = decode_case(reader.case_row(case))
+                yield from (_record(reader, facts, manifest, place) for place in present)
+
+
+def _record(reader: RowReader, facts: CaseFacts, manifest: RunManifest, position: int) -> CellRecord:
+    row = reader.output_row(position) or {}
+    _, variant, repeat = row["k"]
+    error: CellError | None = decode_error(row["e"]) if "e" in row else None
+    scored = reader.score_row(position) if error is None else None
+    score_row, names = scored or ({}, manifest.scorers)
+    if "e" in score_row:
+        error = decode_error(score_row["e"])
+    return CellRecord(
+        key=CellKey(variant, facts.id, repeat),
+        outcome="error" if error else OUTCOME_OF_LETTER[score_row.get("r", "u")],
+        inputs=facts.inputs,
+        expected=facts.expected,
+        tags=facts.tags,
+        cluster=facts.cluster,
+        output=decode_output(row["o"]) if "o" in row else None,
+        scores=decode_scores(score_row, names),
+        error=error,
+        case_place=facts.place,
+    )

@@ -1,0 +1,229 @@
+"""The run directory that this process works on: lock, journal, scores, and the manifest that is finished at the end."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from promptship.domain import CellError
+from promptship.errors import StorageError
+from promptship.runner._codec import dump_row, encode_case, encode_error, encode_output, encode_scores
+from promptship.runner._files import AppendFile, storage_errors
+from promptship.runner._index import CellIndex, journal_path, load_index, next_attempt, scores_path
+from promptship.runner._lock import RunLock
+from promptship.runner._manifest import load_manifest, new_manifest, new_run_id, save_manifest
+from promptship.runner._runs import list_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from promptship.domain import Case, CaseOutcome, Output, RunManifest, Score
+    from promptship.runner._plan import RunPlan
+
+__all__ = ["RunWriter", "open_writer"]
+
+
+class RunWriter:
+    """Appends rows to a run that this process alone works on.
+
+    Attributes:
+        directory: The run's folder.
+        manifest: What the run is of.
+        index: What earlier attempts have left there.
+    """
+
+    def __init__(self, directory: Path, manifest: RunManifest, index: CellIndex, *, started: float) -> None:
+        self.directory = directory
+        self.manifest = manifest
+        self.index = index
+        self._started = started
+        self._stored_cases = bytearray(index.cells // index.per_case)
+        for case in range(len(self._stored_cases)):
+            self._stored_cases[case] = index.knows_case(case)
+        attempt = next_attempt(directory)
+        self._journal = AppendFile(journal_path(directory, attempt))
+        self._scores = AppendFile(scores_path(directory, manifest.scoring_digest, attempt))
+        self._scores.append(dump_row({"names": manifest.scorers, "scoring": manifest.scoring_digest}))
+
+    def append_output(
+        self, cell: tuple[int, int, int], case: Case, *, output: Output | None, error: CellError | None
+    ) -> CellError | None:
+        """Append what came out of a cell. It counts from then on.
+
+        Args:
+            cell: Place of the case in the plan, variant, repeat.
+            case: The case.
+            output: What the target produced; None with an error.
+            error: Why there is no output.
+
+        Returns:
+            The error, also where the output cannot be stored as JSON; None for an output.
+
+        Raises:
+            StorageError: It could not be written; nothing of it is left.
+        """
+        row: dict[str, Any] = {"k": cell, "w": round((time.perf_counter() - self._started) * 1000)}
+        if not self._stored_cases[cell[0]]:
+            row["c"] = encode_case(case)
+        if output is not None:
+            try:
+                self._journal.append(dump_row({**row, "o": encode_output(output)}))
+            except (TypeError, ValueError) as wrong:
+                error = CellError(kind=type(wrong).__name__, message=f"the output cannot be stored as JSON: {wrong}")
+        if error is not None:
+            self._journal.append(dump_row({**row, "e": encode_error(error)}))
+        self._stored_cases[cell[0]] = True
+        return error
+
+    def append_scores(
+        self, cell: tuple[int, int, int], outcome: CaseOutcome, scores: Mapping[str, Score], error: CellError | None
+    ) -> None:
+        """Append what the scorers say of a cell's output.
+
+        Raises:
+            StorageError: It could not be written; nothing of it is left.
+        """
+        names = self.manifest.scorers
+        self._scores.append(dump_row({"k": cell, **encode_scores(outcome, scores, names, error)}))
+
+    def check_case(self, number: int, case: Case) -> None:
+        """Refuse to mix two evalsets in one run.
+
+        Raises:
+            StorageError: An earlier attempt had another case at this place of the plan.
+        """
+        if self.index.knows_case(number) and not self.index.is_case(number, case.id):
+            run_id = self.manifest.run_id
+            raise StorageError(
+                f"run {run_id} cannot be resumed: its case number {number + 1} is not {case.id!r}",
+                hint=f"start anew with --no-resume, or delete it with: promptctl runs rm {run_id}",
+            )
+
+    def sync(self) -> None:
+        """Have everything appended so far on the disk itself; may run in another thread.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        self._journal.sync()
+        self._scores.sync()
+
+    def finish(self, now: datetime) -> None:
+        """Make the run immutable: everything is on the disk, and the manifest says when it ended.
+
+        Raises:
+            StorageError: It could not be written; the run stays unfinished and can be resumed.
+        """
+        self._journal.append(dump_row({"w": round((time.perf_counter() - self._started) * 1000)}))
+        self.sync()
+        self.manifest = replace(self.manifest, finished=now.isoformat())
+        save_manifest(self.directory, self.manifest)
+
+    def close(self) -> None:
+        """Close the files. Harmless when called twice.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        try:
+            self._journal.close()
+        finally:
+            self._scores.close()
+
+
+@contextmanager
+def open_writer(
+    plan: RunPlan,
+    runs_dir: Path,
+    *,
+    resume: bool,
+    clock: Callable[[], datetime],
+    git_commit: str | None,
+    promptship_version: str,
+) -> Iterator[RunWriter]:
+    """Open the newest unfinished run of `plan` that nobody works on, or a new one.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    started = time.perf_counter()
+    found = _resume(plan, runs_dir) if resume else None
+    if found is None:
+        now = clock()
+        manifest = new_manifest(
+            plan, run_id=new_run_id(now), now=now, git_commit=git_commit, promptship_version=promptship_version
+        )
+        found = (manifest, _create(runs_dir, manifest))
+    manifest, lock = found
+    directory = runs_dir / manifest.run_id
+    try:
+        writer = RunWriter(directory, manifest, load_index(directory, manifest), started=started)
+        try:
+            yield writer
+        finally:
+            writer.close()
+    finally:
+        lock.release()
+
+
+def _resume(plan: RunPlan, runs_dir: Path) -> tuple[RunManifest, RunLock] | None:
+    for candidate in list_runs(runs_dir):
+        if candidate.finished is not None or candidate.plan_digest != plan.plan_digest:
+            continue
+        directory = runs_dir / candidate.run_id
+        lock = _try_lock(directory)
+        if lock is None:
+            continue
+        # Its holder may have finished or deleted it between our look and our lock.
+        manifest = _load_if_unfinished(directory)
+        if manifest is not None:
+            return _with_scoring(plan, directory, manifest), lock
+        lock.release()
+    return None
+
+
+def _try_lock(directory: Path) -> RunLock | None:
+    try:
+        return RunLock.try_acquire(directory)
+    except StorageError:
+        return None
+
+
+def _load_if_unfinished(directory: Path) -> RunManifest | None:
+    try:
+        manifest = load_manifest(directory)
+    except StorageError:
+        return None
+    return manifest if manifest.finished is None else None
+
+
+def _with_scoring(plan: RunPlan, directory: Path, manifest: RunManifest) -> RunManifest:
+    """Let the manifest name the scorers of today; its outputs stay what they are."""
+    today = new_manifest(
+        plan,
+        run_id=manifest.run_id,
+        now=datetime.fromisoformat(manifest.created),
+        git_commit=manifest.git_commit,
+        promptship_version=manifest.promptship_version,
+    )
+    if today != manifest:
+        save_manifest(directory, today)
+    return today
+
+
+def _create(runs_dir: Path, manifest: RunManifest) -> RunLock:
+    """Make the run's folder under a draft name first, so that nobody sees it without its manifest and lock."""
+    draft = runs_dir / f".{manifest.run_id}.tmp"
+    with storage_errors("create", runs_dir):
+        draft.mkdir(parents=True)
+    save_manifest(draft, manifest)
+    lock = RunLock.try_acquire(draft)
+    if lock is None:
+        raise StorageError(f"{str(draft)!r} is locked by another process", hint="delete it")
+    with storage_errors("create", runs_dir / manifest.run_id):
+        draft.rename(runs_dir / manifest.run_id)
+    return lock
