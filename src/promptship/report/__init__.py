@@ -1,0 +1,45 @@
+"""Runs as people and machines read them: terminal, JSON, Markdown, JUnit, an HTML page, tables.
+
+Figures and verdicts are read from the run, never decided here; one verdict object drives every face. What models wrote is
+hostile: it passes the escaper of its sink (`escape_*`). Running, scoring and gating live in `runner`, `scorers`, `gates`.
+"""
+
+from promptship.report._escaping import (
+    escape_ci_log,
+    escape_csv,
+    escape_html,
+    escape_markdown,
+    escape_terminal,
+    escape_xml,
+    fence_markdown,
+)
+from promptship.report._export import EXPORT_FORMATS, ExportFormat, export_run
+from promptship.report._frame import to_frame, write_csv
+from promptship.report._html import render_html, write_html
+from promptship.report._json_report import render_json
+from promptship.report._junit import render_junit
+from promptship.report._markdown import render_markdown
+from promptship.report._run_like import RunLike
+from promptship.report._terminal import render_terminal
+
+__all__ = [
+    "EXPORT_FORMATS",
+    "ExportFormat",
+    "RunLike",
+    "escape_ci_log",
+    "escape_csv",
+    "escape_html",
+    "escape_markdown",
+    "escape_terminal",
+    "escape_xml",
+    "export_run",
+    "fence_markdown",
+    "render_html",
+    "render_json",
+    "render_junit",
+    "render_markdown",
+    "render_terminal",
+    "to_frame",
+    "write_csv",
+    "write_html",
+]

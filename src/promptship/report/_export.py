@@ -1,0 +1,89 @@
+"""A run as a file of the format asked for."""
+
+from __future__ import annotations
+
+import io
+from typing import IO, TYPE_CHECKING, Literal
+
+import orjson
+
+from promptship.errors import UsageError, did_you_mean
+from promptship.report._atomic import atomic_file
+from promptship.report._frame import to_frame, write_csv
+from promptship.report._html import render_html
+from promptship.report._json_report import cell_as_json
+from promptship.report._junit import render_junit
+from promptship.report._markdown import render_markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from promptship.report._run_like import RunLike
+
+__all__ = ["EXPORT_FORMATS", "ExportFormat", "export_run"]
+
+ExportFormat = Literal["csv", "jsonl", "parquet", "junit", "markdown", "html"]
+
+
+def export_run(run: RunLike, format: ExportFormat, path: Path) -> None:  # noqa: A002 - the word of the command line
+    """Write a run to `path`; an existing file is replaced only by a whole one.
+
+    Args:
+        run: The run.
+        format: `csv` and `parquet` hold the columns of `to_frame`, `jsonl` a cell's object per line; `junit`, `markdown`
+            and `html` are reports.
+        path: Where to; folders on the way are made.
+
+    Raises:
+        UsageError: An unknown format.
+        StorageError: The file cannot be written.
+        MissingExtraError: `parquet` needs pandas and pyarrow.
+    """
+    writer = _WRITERS.get(format)
+    if writer is None:
+        known = ", ".join(EXPORT_FORMATS)
+        raise UsageError(
+            f"no export format {format!r}{did_you_mean(format, EXPORT_FORMATS)}", hint=f"known formats: {known}"
+        )
+    with atomic_file(path) as file:
+        writer(run, file)
+
+
+def _write_csv(run: RunLike, file: IO[bytes]) -> None:
+    with io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False) as text:
+        write_csv(run, text)
+        text.flush()
+        text.detach()
+
+
+def _write_jsonl(run: RunLike, file: IO[bytes]) -> None:
+    for record in run.records():
+        file.write(orjson.dumps(cell_as_json(run, record), option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _write_parquet(run: RunLike, file: IO[bytes]) -> None:
+    to_frame(run).to_parquet(file, index=False)
+
+
+def _write_junit(run: RunLike, file: IO[bytes]) -> None:
+    file.write(render_junit([run]).encode())
+
+
+def _write_markdown(run: RunLike, file: IO[bytes]) -> None:
+    file.write(render_markdown([run]).encode())
+
+
+def _write_html(run: RunLike, file: IO[bytes]) -> None:
+    file.write(render_html([run]))
+
+
+_WRITERS: dict[str, Callable[[RunLike, IO[bytes]], None]] = {
+    "csv": _write_csv,
+    "jsonl": _write_jsonl,
+    "parquet": _write_parquet,
+    "junit": _write_junit,
+    "markdown": _write_markdown,
+    "html": _write_html,
+}
+EXPORT_FORMATS = tuple(_WRITERS)

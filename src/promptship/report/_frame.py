@@ -1,0 +1,204 @@
+"""Runs as tables: a pandas frame, and the same columns as CSV and Parquet."""
+
+from __future__ import annotations
+
+import csv
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+from promptship.errors import MissingExtraError
+from promptship.report._escaping import escape_csv
+from promptship.report._reading import as_text, case_order, variant_label
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import pandas as pd
+
+    from promptship.domain import CellRecord, JsonValue, Score, Variant
+    from promptship.report._run_like import RunLike
+
+__all__ = ["to_frame", "write_csv"]
+
+_Cell: TypeAlias = "str | int | float | bool | None"
+
+_FIXED = {
+    "run_id": "string",
+    "evalset": "string",
+    "case_id": "string",
+    "variant": "string",
+    "prompt": "string",
+    "digest": "string",
+    "model": "string",
+    "repeat": "Int64",
+    "outcome": "string",
+    "passed": "boolean",
+    "cluster": "string",
+    "place": "string",
+    "output": "string",
+    "expected": "string",
+    "finish_reason": "string",
+    "served_model": "string",
+    "provenance": "string",
+    "prompt_tokens": "Int64",
+    "completion_tokens": "Int64",
+    "cached_tokens": "Int64",
+    "cost_usd": "Float64",
+    "latency_s": "Float64",
+    "calls": "Int64",
+    "cached_calls": "Int64",
+    "error_kind": "string",
+    "error_message": "string",
+    "error_scorer": "string",
+}
+_SCORE_PARTS: dict[str, tuple[str, Callable[[Score], _Cell]]] = {
+    "score": ("Float64", lambda score: score.value),
+    "passed": ("boolean", lambda score: score.passed),
+    "reason": ("string", lambda score: score.reason),
+    "measure": ("Float64", lambda score: score.measure),
+    "category": ("string", lambda score: score.category),
+}
+
+
+def to_frame(run: RunLike) -> pd.DataFrame:
+    """Return a frame with one row per case, variant and repeat, in the order of the cases' files.
+
+    Columns, all of nullable types:
+        `run_id, evalset, case_id, variant, prompt, digest, model, repeat` (0-based), `outcome` (passed, failed, error,
+        unscored), `passed` (missing unless passed or failed), `cluster, place, output, expected, finish_reason,
+        served_model, provenance, prompt_tokens, completion_tokens, cached_tokens, cost_usd` (as if nothing had been
+        cached), `latency_s, calls, cached_calls, error_kind, error_message, error_scorer`; then
+        `input.NAME` per input (string, boolean, Int64 or Float64 where all values are; else compact JSON),
+        `tag.NAME` per tag, and per scorer `score.NAME` (0 to 1), `passed.NAME, reason.NAME, measure.NAME, category.NAME`.
+        Values that are no text stand in `output` and `expected` as compact JSON.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+    """
+    pandas = _load_pandas()
+    records = sorted(run.records(), key=case_order)
+    rows = [_row(run, record) for record in records]
+    columns = _columns(run, records)
+    frame = {}
+    for name, dtype in columns.items():
+        values = [row.get(name) for row in rows]
+        kind = dtype or _common_dtype(values)
+        if kind == "string":
+            values = [None if value is None else as_text(value) for value in values]
+        frame[name] = pandas.array(values, dtype=kind)
+    return pandas.DataFrame(frame, columns=list(columns))
+
+
+def write_csv(run: RunLike, file: IO[str]) -> None:
+    """Write the columns of `to_frame` as CSV, one cell at a time, in the order of the run's journal.
+
+    Text that a spreadsheet would take for a formula gets a leading apostrophe. Missing values are empty cells.
+
+    Args:
+        run: The run; read twice, first for its columns.
+        file: A text file opened with `newline=""`.
+    """
+    columns = _columns(run, run.records())
+    writer = csv.writer(file)
+    writer.writerow(map(escape_csv, columns))
+    for record in run.records():
+        row = _row(run, record)
+        writer.writerow([_csv_cell(row.get(name)) for name in columns])
+
+
+def _csv_cell(value: JsonValue) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float):
+        return as_text(value)
+    return escape_csv(as_text(value))
+
+
+def _columns(run: RunLike, records: Iterable[CellRecord]) -> dict[str, str | None]:
+    """Return every column and its type; None where the values decide."""
+    inputs: dict[str, None] = {}
+    tags: set[str] = set()
+    scorers = dict.fromkeys(run.manifest.scorers)
+    for record in records:
+        inputs.update(dict.fromkeys(record.inputs))
+        tags.update(record.tags)
+        scorers.update(dict.fromkeys(record.scores))
+    columns: dict[str, str | None] = dict(_FIXED)
+    columns |= {f"input.{name}": None for name in sorted(inputs)}
+    columns |= {f"tag.{name}": "string" for name in sorted(tags)}
+    columns |= {f"{part}.{name}": dtype for name in _scorer_order(run, scorers) for part, (dtype, _) in _SCORE_PARTS.items()}
+    return columns
+
+
+def _scorer_order(run: RunLike, names: Iterable[str]) -> Iterator[str]:
+    yield from run.manifest.scorers
+    yield from sorted(set(names) - set(run.manifest.scorers))
+
+
+def _row(run: RunLike, record: CellRecord) -> dict[str, JsonValue]:
+    variants = run.manifest.variants
+    row = _identity(run, record, variants[record.key.variant] if record.key.variant < len(variants) else None)
+    row |= _answer(record)
+    row |= {f"input.{name}": value for name, value in record.inputs.items()}
+    row |= {f"tag.{name}": value for name, value in record.tags.items()}
+    for name, score in record.scores.items():
+        row |= {f"{part}.{name}": read(score) for part, (_, read) in _SCORE_PARTS.items()}
+    return row
+
+
+def _identity(run: RunLike, record: CellRecord, variant: Variant | None) -> dict[str, JsonValue]:
+    return {
+        "run_id": run.manifest.run_id,
+        "evalset": run.manifest.evalset,
+        "case_id": record.key.case_id,
+        "variant": variant_label(run, record),
+        "prompt": variant.prompt or None if variant else None,
+        "digest": variant.digest or None if variant else None,
+        "model": variant.model_id or None if variant else None,
+        "repeat": record.key.repeat,
+        "outcome": record.outcome,
+        "passed": {"passed": True, "failed": False}.get(record.outcome),
+        "cluster": record.cluster,
+        "place": record.case_place or None,
+        "expected": None if record.expected is None else as_text(record.expected),
+        "error_kind": record.error.kind if record.error else None,
+        "error_message": record.error.message if record.error else None,
+        "error_scorer": record.error.scorer or None if record.error else None,
+    }
+
+
+def _answer(record: CellRecord) -> dict[str, JsonValue]:
+    output = record.output
+    if output is None:
+        return {}
+    return {
+        "output": output.text if output.text or output.data is None else as_text(output.data),
+        "finish_reason": output.finish_reason,
+        "served_model": output.served_model or None,
+        "provenance": output.provenance,
+        "prompt_tokens": output.usage.prompt_tokens,
+        "completion_tokens": output.usage.completion_tokens,
+        "cached_tokens": output.usage.cached_tokens,
+        "cost_usd": output.cost_usd,
+        "latency_s": output.latency_s,
+        "calls": output.calls,
+        "cached_calls": output.cached_calls,
+    }
+
+
+def _common_dtype(values: list[JsonValue]) -> str:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return "boolean"
+    if kinds == {int} and all(isinstance(value, int) and -(2**63) <= value < 2**63 for value in values if value is not None):
+        return "Int64"
+    if kinds and kinds <= {int, float}:
+        return "Float64"
+    return "string"
+
+
+def _load_pandas() -> type[pd] | pd:  # type: ignore[valid-type]
+    try:
+        import pandas as pd  # noqa: PLC0415 - heavy, loaded where it is used
+    except ImportError as error:
+        raise MissingExtraError("pandas", extra="eval", needed_for="to_frame") from error
+    return pd

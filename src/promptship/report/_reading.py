@@ -1,0 +1,184 @@
+"""What every report reads from a run: its verdict, its failing cells, the slices that stand out."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from promptship.domain import Totals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from promptship.domain import CellRecord, Finding, GateVerdict, JsonValue, Outcome, Score
+    from promptship.report._run_like import RunLike
+
+__all__ = [
+    "SliceDifference",
+    "add_totals",
+    "as_text",
+    "case_order",
+    "differing_slices",
+    "explain",
+    "first_not_passed",
+    "gates_of",
+    "headline",
+    "merge_findings",
+    "merge_outcomes",
+    "reason_of",
+    "threshold_of",
+    "variant_label",
+]
+
+_LEAST_N = 5
+_STANDARD_ERRORS = 2
+_THRESHOLD = re.compile(r"(>=|<=)\s*([-+]?[0-9.]+(?:[eE][-+]?\d+)?)")
+_NO_INTERVAL = "decided on the observed figure, no interval yet"
+_BOUNDED = ("pass_rate",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceDifference:
+    """A slice whose pass rate is far from its variant's; rates are shares, `n` counts scored cells of the slice."""
+
+    variant: str
+    name: str
+    rate: float
+    whole: float
+    n: int
+
+
+def gates_of(runs: Sequence[RunLike]) -> list[GateVerdict]:
+    """Return the gates of all runs in order."""
+    return [gate for run in runs if run.verdict for gate in run.verdict.gates]
+
+
+def merge_findings(runs: Sequence[RunLike]) -> Finding | None:
+    """Return the worst finding, or None where no run has a verdict or one is missing and none fails."""
+    found = [run.verdict.finding if run.verdict else None for run in runs]
+    order: tuple[Finding | None, ...] = ("fail", None, "inconclusive", "pass")
+    return next((finding for finding in order if finding in found), None)
+
+
+def merge_outcomes(runs: Sequence[RunLike]) -> Outcome | None:
+    """Return the worst outcome; None as in `merge_findings`."""
+    found = [run.verdict.outcome if run.verdict else None for run in runs]
+    order: tuple[Outcome | None, ...] = ("fail", None, "warn", "pass")
+    return next((outcome for outcome in order if outcome in found), None)
+
+
+def headline(runs: Sequence[RunLike]) -> str:
+    """Say in one phrase what decided: how many gates failed or warn."""
+    gates = gates_of(runs)
+    if merge_outcomes(runs) is None:
+        return "no verdict: a run was not finished"
+    if failed := sum(gate.outcome == "fail" for gate in gates):
+        return f"{failed} of {len(gates)} {_plural('gate', len(gates))} failed"
+    if warned := sum(gate.outcome == "warn" for gate in gates):
+        return f"{warned} of {len(gates)} {_plural('gate', len(gates))} {'warns' if warned == 1 else 'warn'}"
+    return f"all {len(gates)} gates passed" if len(gates) != 1 else "the gate passed"
+
+
+def reason_of(gate: GateVerdict) -> str:
+    """Return the gate's reason, and say where a rate was decided without the interval it should have."""
+    undecided_bound = gate.decided_by == "observed" and gate.low is None and gate.gate.startswith(_BOUNDED)
+    if undecided_bound and gate.value is not None and "observed figure" not in gate.reason:
+        return f"{gate.reason}; {_NO_INTERVAL}" if gate.reason else _NO_INTERVAL
+    return gate.reason
+
+
+def threshold_of(gate: GateVerdict) -> tuple[Literal[">=", "<="], float] | None:
+    """Return comparison and figure of a threshold gate; None for a gate of another shape."""
+    match = _THRESHOLD.search(gate.gate)
+    if match is None:
+        return None
+    return ">=" if match[1] == ">=" else "<=", float(match[2])
+
+
+def add_totals(totals: Iterable[Totals]) -> Totals:
+    """Add totals up; a cost is known only where all are."""
+    parts = list(totals)
+    costs = [part.cost_usd for part in parts if part.cost_usd is not None]
+    return Totals(
+        cases=sum(part.cases for part in parts),
+        passed=sum(part.passed for part in parts),
+        failed=sum(part.failed for part in parts),
+        error=sum(part.error for part in parts),
+        unscored=sum(part.unscored for part in parts),
+        requests=sum(part.requests for part in parts),
+        cached=sum(part.cached for part in parts),
+        cost_usd=sum(costs) if len(costs) == len(parts) else None,
+        wall_s=sum(part.wall_s for part in parts),
+    )
+
+
+def case_order(record: CellRecord) -> tuple[str, int, str, int, int]:
+    """Return a key that sorts cells as a reader meets the cases: file, line, id, variant, repeat."""
+    path, _, line = record.case_place.rpartition(":")
+    place = (path, int(line)) if line.isdecimal() else (record.case_place, 0)
+    return (*place, record.key.case_id, record.key.variant, record.key.repeat)
+
+
+def first_not_passed(run: RunLike, limit: int) -> tuple[list[CellRecord], int]:
+    """Return the first `limit` cells that did not pass, in reading order, and how many there are.
+
+    One pass over the run; never more than `limit` cells in memory.
+    """
+    totals = run.summary.overall.totals
+    waiting = (record for record in run.records() if record.outcome != "passed")
+    return heapq.nsmallest(limit, waiting, key=case_order), totals.cases - totals.passed
+
+
+def explain(record: CellRecord, required: frozenset[str]) -> list[tuple[str, str]]:
+    """Say why a cell did not pass: pairs of who says so (a scorer, or the error's kind) and the reason."""
+    if record.error is not None:
+        who = f"{record.error.kind} in {record.error.scorer}" if record.error.scorer else record.error.kind
+        return [(who, record.error.message)]
+    verdicts = [(name, score) for name, score in record.scores.items() if score.passed is not True]
+    counted = [(name, _say(score)) for name, score in verdicts if name in required]
+    return counted or [(name, _say(score)) for name, score in verdicts]
+
+
+def variant_label(run: RunLike, record: CellRecord) -> str:
+    """Return the label of the cell's variant."""
+    variants = run.manifest.variants
+    return variants[record.key.variant].label if record.key.variant < len(variants) else f"#{record.key.variant}"
+
+
+def differing_slices(run: RunLike) -> list[SliceDifference]:
+    """Return slices whose pass rate is more than two standard errors away from their variant's, widest gap first.
+
+    A pointer for a reader, no test: a slice of fewer than five scored cells is left out.
+
+    Source:
+        Standard error of a share, sqrt(p (1 - p) / n), with p of the whole variant.
+    """
+    found = []
+    for variant, slices in run.summary.slices.items():
+        whole = run.summary.variants[variant].totals.pass_rate if variant in run.summary.variants else None
+        for name, group in slices.items():
+            rate, n = group.totals.pass_rate, group.totals.passed + group.totals.failed
+            if whole is None or rate is None or n < _LEAST_N:
+                continue
+            if abs(rate - whole) > _STANDARD_ERRORS * (whole * (1 - whole) / n) ** 0.5:
+                found.append(SliceDifference(variant=variant, name=name, rate=rate, whole=whole, n=n))
+    return sorted(found, key=lambda item: (-abs(item.rate - item.whole), item.variant, item.name))
+
+
+def as_text(value: JsonValue) -> str:
+    """Return text as it is and any other value as compact JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _say(score: Score) -> str:
+    said = score.reason or ("did not pass" if score.passed is False else "gave no verdict")
+    if score.value is not None and score.value not in {0, 1}:
+        return f"{said} (score {score.value:.4g})"
+    return said
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else word + "s"

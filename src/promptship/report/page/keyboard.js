@@ -1,0 +1,34 @@
+/* Keys. A later view adds its own by listening to more of them: the map is the whole of it. */
+
+import { element } from "./dom.js";
+
+export class Keyboard {
+  /* `keys`: key -> [what it does, action]. Keys typed into a field stay there, but for Escape, which leaves it. */
+  constructor(keys) {
+    this.keys = keys;
+    addEventListener("keydown", (event) => this.#pressed(event));
+  }
+
+  #pressed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isField(event.target)) {
+      if (event.key === "Escape" || (event.key === "Enter" && event.target.type === "search")) event.target.blur();
+      return;
+    }
+    // Enter on a button or link is its own.
+    if (event.key === "Enter" && event.target.closest("button, a, summary")) return;
+    const found = this.keys[event.key];
+    if (!found) return;
+    event.preventDefault();
+    found[1]();
+  }
+
+  help() {
+    const keys = Object.entries(this.keys).filter(([, [title]]) => title);
+    return element("p", { class: "keys" }, keys.map(([key, [title]]) => element("span", {}, element("kbd", {}, key === "Escape" ? "esc" : key === "Enter" ? "↵" : key), title)));
+  }
+}
+
+function isField(node) {
+  return node.matches("input, select, textarea");
+}

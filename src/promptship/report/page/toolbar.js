@@ -1,0 +1,75 @@
+/* What to look for: search, filters, order. */
+
+import { element } from "./dom.js";
+import { OUTCOMES } from "./data.js";
+import { count } from "./figures.js";
+import { SORTS } from "./filters.js";
+import { DEFAULTS, FILTERS } from "./state.js";
+import { letter } from "./plots.js";
+
+const PATIENCE_MS = 90;
+
+export class Toolbar {
+  constructor(state) {
+    this.state = state;
+    this.search = element("input", { type: "search", placeholder: "Search inputs, outputs, reasons   /", "aria-label": "Search", spellcheck: "false", on: { input: () => this.#typed() } });
+    this.controls = element("div", { class: "controls" });
+    this.chips = element("div", { class: "active" });
+    this.found = element("p", { class: "found", role: "status" });
+    this.node = element("div", { class: "toolbar" }, element("div", { class: "line" }, this.search, this.controls), element("div", { class: "line second" }, this.found, this.chips));
+  }
+
+  #typed() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.state.update({ q: this.search.value }), PATIENCE_MS);
+  }
+
+  show(run) {
+    this.controls.replaceChildren(...[
+      this.#choice("outcome", "Outcome", outcomeOptions(run)),
+      run.variants.length > 1 ? this.#choice("variant", "Variant", run.variants.map((item, index) => [String(index), `${letter(index)}  ${item.label}`])) : null,
+      Object.keys(run.columns.tags).length ? this.#choice("slice", "Slice", sliceOptions(run)) : null,
+      run.scorers.length > 1 ? this.#choice("scorer", "Failed by", run.scorers.map((item) => [item.name, item.name])) : null,
+      this.#choice("sort", "Order", Object.entries(SORTS), false),
+    ].filter(Boolean));
+    this.refresh(run);
+  }
+
+  refresh(run, shown) {
+    if (document.activeElement !== this.search) this.search.value = this.state.q;
+    for (const select of this.controls.querySelectorAll("select")) select.value = this.state[select.name];
+    if (shown !== undefined) this.found.textContent = shown === run.caseCount ? `${count(shown)} cases` : `${count(shown)} of ${count(run.caseCount)} cases`;
+    this.chips.replaceChildren(...this.#active());
+  }
+
+  #choice(name, title, options, any = true) {
+    const entries = any ? [["", "any"], ...options] : options;
+    const select = element("select", { name, on: { change: () => this.state.update({ [name]: select.value }) } },
+      entries.map(([value, text]) => element("option", { value }, text)));
+    return element("label", {}, element("span", {}, title), select);
+  }
+
+  #active() {
+    const { state } = this;
+    const set = FILTERS.filter((name) => state[name] !== DEFAULTS[name]);
+    const chips = state.range ? [element("button", { type: "button", class: "chip", on: { click: () => state.update({ range: "" }) } }, `${describeRange(state.range)}  ✕`)] : [];
+    const clear = element("button", { type: "button", class: "chip clear", on: { click: () => { this.search.value = ""; state.update(Object.fromEntries(FILTERS.map((name) => [name, ""]))); } } }, "Clear filters");
+    return set.length ? [...chips, clear] : [];
+  }
+}
+
+function outcomeOptions(run) {
+  const present = OUTCOMES.filter((_, index) => run.columns.cells.outcome.includes(index));
+  const options = present.map((name) => [name, name]);
+  return run.cellCount > run.caseCount ? [...options, ["mixed", "differs among outputs"]] : options;
+}
+
+function sliceOptions(run) {
+  return Object.entries(run.columns.tags).flatMap(([tag, { values }]) => [...values].sort().map((value) => [`${tag}=${value}`, `${tag} ${value}`]));
+}
+
+function describeRange(range) {
+  const parts = range.split(":");
+  const [low, high] = parts.splice(-2).map((figure) => Number(Number(figure).toPrecision(3)));
+  return `${parts.join(":").replace(/^score /, "")} ${low} to ${high}`;
+}
