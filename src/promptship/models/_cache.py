@@ -1,0 +1,332 @@
+"""Answers that were paid for, kept in one SQLite file that any number of processes may share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+import warnings
+from typing import TYPE_CHECKING
+
+from promptship.errors import StorageError
+from promptship.models._codec import decode_response, encode_response
+from promptship.models._keys import KeyMaker
+from promptship.models._middleware import Middleware, OpenStream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from promptship.domain import CompletionModel, CompletionRequest, ModelConfig, Response
+
+__all__ = ["CacheWarning", "Cached", "ResponseCache"]
+
+_FORMAT = 1
+_ROWS_PER_COMMIT = 64
+_SECONDS_PER_COMMIT = 0.05
+_BUSY_S = 30.0
+# Below this an answer compresses little, and compressing costs more than the bytes it saves.
+_WORTH_COMPRESSING = 2_048
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_SCHEMA = """
+    create table if not exists answer (
+        key blob primary key,
+        version integer not null,
+        body blob not null
+    ) without rowid
+"""
+_SELECT = "select body from answer where key = ? and version = ?"
+_INSERT = "insert or replace into answer (key, version, body) values (?, ?, ?)"
+
+
+class CacheWarning(UserWarning):
+    """The response cache does not work; calls go on without it."""
+
+
+class ResponseCache:
+    """Answers by key. Reading is immediate; writing happens in a thread of its own, some rows at a time.
+
+    A damaged file is set aside and a new one begun. What goes wrong later (a full disk) switches the cache off with
+    one warning: no answer is lost to it. A killed process loses at most the rows of the last 50 ms.
+
+    Args:
+        path: The SQLite file; made where there is none.
+
+    Raises:
+        StorageError: The file cannot be made or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pending: dict[bytes, bytes] = {}
+        self._writing: dict[bytes, bytes] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._full = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._closing = False
+        self._failure: str | None = None
+        self._damaged = False
+        self._reader = self._open_or_renew()
+        self._writer = _connect(path)
+        self._thread: threading.Thread | None = None
+
+    def get(self, key: bytes) -> Response | None:
+        """Return the answer kept under `key`; None where there is none."""
+        body = self._pending.get(key) or self._writing.get(key)
+        if body is None:
+            body = self._select(key)
+        if body is None:
+            return None
+        try:
+            return decode_response(_unpack(body), "cached")
+        except ValueError:
+            return None
+
+    def put(self, key: bytes, response: Response) -> None:
+        """Keep an answer; it is on disk within 50 ms, or after `flush`."""
+        if self._failure is not None or self._closing:
+            return
+        body = _pack(encode_response(response))
+        with self._lock:
+            self._pending[key] = body
+            self._idle.clear()
+            if len(self._pending) >= _ROWS_PER_COMMIT:
+                self._full.set()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_on, name="promptship-cache", daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def flush(self) -> None:
+        """Wait until everything that was put is on disk."""
+        if self._thread is not None:
+            self._full.set()
+            self._idle.wait()
+
+    def close(self) -> None:
+        """Write what is pending and close the file. Harmless when called twice."""
+        self._closing = True
+        self._full.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self._reader.close()
+        self._writer.close()
+        if self._damaged:
+            self._damaged = False
+            _set_aside(self._path, _identify(self._path))
+
+    def _select(self, key: bytes) -> bytes | None:
+        if self._closing or self._failure is not None:
+            return None
+        try:
+            row = self._reader.execute(_SELECT, (key, _FORMAT)).fetchone()
+        except sqlite3.Error as error:
+            self._switch_off(error)
+            return None
+        return row[0] if row else None
+
+    def _switch_off(self, error: sqlite3.Error) -> None:
+        self._damaged = self._damaged or _is_damage(error)
+        if self._failure is None:
+            self._failure = str(error)
+            told = f"the response cache {str(self._path)!r} is off from here on: {error}"
+            warnings.warn(told, CacheWarning, stacklevel=3)
+
+    def _write_on(self) -> None:
+        """Commit what is pending, at most every 50 ms or 64 rows, until the cache is closed."""
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            if not self._closing:
+                self._full.wait(_SECONDS_PER_COMMIT)
+            self._full.clear()
+            self._commit(self._writer)
+            if self._closing and not self._pending:
+                return
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            self._writing, self._pending = self._pending, {}
+        try:
+            if self._writing and self._failure is None:
+                _insert(connection, self._writing)
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                connection.rollback()
+            with contextlib.suppress(CacheWarning):
+                self._switch_off(error)
+        with self._lock:
+            self._writing = {}
+            if not self._pending:
+                self._idle.set()
+
+    def _open_or_renew(self) -> sqlite3.Connection:
+        found = _identify(self._path)
+        try:
+            return _open(self._path)
+        except _DamagedError as error:
+            aside = _set_aside(self._path, found)
+            told = f"the response cache {str(self._path)!r} was damaged ({error}); it is now {str(aside)!r}, a new one begins"
+            warnings.warn(told, CacheWarning, stacklevel=3)
+        return _open(self._path)
+
+
+class Cached(Middleware):
+    """Answers from the cache, and keeps what had to be asked for. Errors are never kept.
+
+    Args:
+        inner: What is asked.
+        cache: Shared by all models.
+        config: The model's, without its fallbacks: an answer of another model is not kept under this one's name.
+    """
+
+    def __init__(self, inner: CompletionModel, cache: ResponseCache, config: ModelConfig) -> None:
+        super().__init__(inner)
+        self._cache = cache
+        self._keys = KeyMaker(config, with_fallbacks=False)
+
+    async def complete(self, request: CompletionRequest) -> Response:
+        """See `CompletionModel.complete`."""
+        key = self._keys.key(request)
+        response = self._cache.get(key)
+        if response is None:
+            response = await self._inner.complete(request)
+            self._cache.put(key, response)
+        return response
+
+    async def stream(self, request: CompletionRequest) -> AsyncIterator[str | Response]:
+        """See `CompletionModel.stream`; a kept answer comes in one piece."""
+        key = self._keys.key(request)
+        response = self._cache.get(key)
+        if response is not None:
+            if response.text:
+                yield response.text
+            yield response
+            return
+        async with OpenStream(self._inner.stream(request)) as pieces:
+            async for piece in pieces:
+                if not isinstance(piece, str):
+                    self._cache.put(key, piece)
+                yield piece
+
+
+class _DamagedError(Exception):
+    """The file is no cache of ours, or a broken one."""
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Open the file and make its table.
+
+    Raises:
+        _DamagedError: It is no database, or one of another kind.
+        StorageError: It cannot be made or written.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            connection = stack.enter_context(contextlib.closing(_connect(path)))
+            _prepare(connection)
+        except sqlite3.Error as error:
+            if _is_damage(error):
+                raise _DamagedError(str(error)) from None
+            hint = "is the folder writable, and the disk not full? --no-cache works without it"
+            raise StorageError(f"cannot write the response cache {str(path)!r}: {error}", hint=hint) from None
+        stack.pop_all()
+    return connection
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Without isolation_level=None Python begins deferred transactions, which fail at once when two want to write.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
+    connection.execute("pragma synchronous = normal")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("pragma user_version").fetchone()
+    if version > _FORMAT:
+        raise _DamagedError(f"made by a newer Promptship, format {version}")
+    if version < _FORMAT:
+        _use_wal(connection)
+        connection.execute("begin immediate")
+        connection.execute(_SCHEMA)
+        connection.execute(f"pragma user_version = {_FORMAT}")
+        connection.execute("commit")
+    connection.execute("begin immediate")
+    connection.execute(_SELECT, (b"", _FORMAT)).fetchone()
+    connection.execute("rollback")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log; SQLite does not wait here for another process that does the same."""
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_SECONDS_PER_COMMIT)
+        else:
+            return
+
+
+def _insert(connection: sqlite3.Connection, rows: dict[bytes, bytes]) -> None:
+    connection.execute("begin immediate")
+    connection.executemany(_INSERT, [(key, _FORMAT, body) for key, body in rows.items()])
+    connection.execute("commit")
+
+
+def _identify(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
+def _set_aside(path: Path, found: int | None) -> Path:
+    """Rename a damaged file, unless another process has done so in the meantime."""
+    aside = path.with_name(f"{path.name}.damaged-{os.getpid()}")
+    if _identify(path) == found:
+        for ending in ("", "-wal", "-shm"):
+            with contextlib.suppress(OSError):
+                path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
+    return aside
+
+
+def _pack(body: bytes) -> bytes:
+    if len(body) < _WORTH_COMPRESSING:
+        return body
+    try:
+        import zstandard
+    except ImportError:
+        return body
+    packed = zstandard.compress(body, 3)
+    return packed if len(packed) * 5 < len(body) * 4 else body
+
+
+def _unpack(body: bytes) -> bytes:
+    """Undo `_pack`.
+
+    Raises:
+        ValueError: The body is damaged, or was compressed where zstandard is not installed.
+    """
+    if not body.startswith(_ZSTD_MAGIC):
+        return body
+    try:
+        import zstandard
+    except ImportError:
+        raise ValueError("compressed, and zstandard is not installed") from None
+    try:
+        return zstandard.decompress(body)
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from None
