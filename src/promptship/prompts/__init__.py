@@ -1,0 +1,35 @@
+"""Prompt files as values: text to document, document to closure, closure and inputs to messages; and what lint says.
+
+Pure: text and mappings come in, values go out. Reading files, git and settings is for `promptship.project`.
+"""
+
+from promptship.prompts._analysis import Printed, TemplateUse, UsePlace, analyse
+from promptship.prompts._branches import UnreachableBranch
+from promptship.prompts._closure import build_closure
+from promptship.prompts._document import PromptDocument
+from promptship.prompts._fence import FENCE_SENTENCE, fence_name
+from promptship.prompts._frontmatter import parse_prompt
+from promptship.prompts._partials import collect_partials
+from promptship.prompts._picoschema import parse_picoschema
+from promptship.prompts._render import Renderer
+from promptship.prompts._source import decode_source
+from promptship.prompts._yaml import YamlDocument, parse_yaml
+
+__all__ = [
+    "FENCE_SENTENCE",
+    "Printed",
+    "PromptDocument",
+    "Renderer",
+    "TemplateUse",
+    "UnreachableBranch",
+    "UsePlace",
+    "YamlDocument",
+    "analyse",
+    "build_closure",
+    "collect_partials",
+    "decode_source",
+    "fence_name",
+    "parse_picoschema",
+    "parse_prompt",
+    "parse_yaml",
+]
