@@ -28,7 +28,7 @@ _STOPS_THE_RUN = (AuthenticationError, BudgetExceededError, CassetteMissError, S
 """What would go wrong in the same way for every other cell."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Cell:
     """One place of the matrix that is to be filled.
 
@@ -43,7 +43,7 @@ class Cell:
     stored: Output | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CellResult:
     """What a cell came to.
 

@@ -11,10 +11,10 @@ from promptship.errors import BudgetExceededError, RunInterruptedError, StorageE
 from promptship.runner._breaker import Breaker
 from promptship.runner._cell import Cell, CellRunner
 from promptship.runner._codec import OUTCOME_OF_LETTER, decode_output
+from promptship.runner._columns import paid_usd
 from promptship.runner._manifest import utc_now
 from promptship.runner._progress import Progress
 from promptship.runner._run import Run
-from promptship.runner._summary import paid_usd
 from promptship.runner._writer import open_writer
 
 if TYPE_CHECKING:
@@ -198,9 +198,10 @@ class _Execution:
     def _count(self, result: CellResult) -> None:
         self._counts[result.outcome] += 1
         self._cost_usd += result.scoring_usd
-        if result.output is not None:
-            self._cached += result.output.cached_calls
-            self._cost_usd += paid_usd(result.output) or 0.0
+        output = result.output
+        if output is not None:
+            self._cached += output.cached_calls
+            self._cost_usd += paid_usd(output.cost_usd, output.calls, output.cached_calls) or 0.0
 
     async def _breathe(self) -> None:
         """Let the event loop turn now and then, also where targets answer without ever waiting."""

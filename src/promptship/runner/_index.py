@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from promptship.domain import short_digest
 from promptship.errors import StorageError
-from promptship.runner._codec import parse_row
+from promptship.runner._codec import decode_error, parse_row
 from promptship.runner._files import storage_errors
 
 if TYPE_CHECKING:
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from promptship.domain import RunManifest
+    from promptship.runner._columns import Columns
 
 __all__ = ["CellIndex", "RowReader", "journal_path", "load_index", "next_attempt", "scores_path"]
 
 _WALL = "w"
+_WRONG_SHAPE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What reading a row raises that is JSON but not of ours."""
 
 
 def journal_path(directory: Path, attempt: int) -> Path:
@@ -59,12 +62,17 @@ class _Places:
 class CellIndex:
     """Which cells of a run have an output, an error, scores; and where those rows are.
 
+    Args:
+        manifest: What the run is of.
+        columns: Where the figures of the rows go; None where nobody asks for them.
+
     Attributes:
         wall_s: Seconds that all attempts together have taken.
         bad_rows: `file:line` of rows that could not be read, the torn last line of a killed process apart.
     """
 
-    def __init__(self, manifest: RunManifest) -> None:
+    def __init__(self, manifest: RunManifest, columns: Columns | None = None) -> None:
+        self.columns = columns
         self.per_case = len(manifest.variants) * manifest.repeats
         self.cells = manifest.cells
         self.repeats = manifest.repeats
@@ -129,8 +137,11 @@ class CellIndex:
             if row is None:
                 self.bad_rows.append(f"{path}:{line_number}")
                 continue
-            wall_ms = max(wall_ms, row.get(_WALL, 0))
-            if "k" in row and not self._put_output(row, file, offset, length):
+            try:
+                wall_ms = max(wall_ms, row[_WALL])
+                if "k" in row:
+                    self._put_output(row, file, offset, length)
+            except _WRONG_SHAPE:
                 self.bad_rows.append(f"{path}:{line_number}")
         self.wall_s += wall_ms / 1000
 
@@ -138,40 +149,53 @@ class CellIndex:
         """Take in the rows of one file of scores; its first line names the scorers."""
         file = self._add_file(path)
         for line_number, offset, length, row in _rows_of(path):
-            position = -1 if row is None else self._position_of(row)
-            if row is not None and "names" in row:
-                self.names[file] = tuple(row["names"])
-            elif row is None or position < 0:
+            try:
+                if row is not None and "names" in row:
+                    self.names[file] = tuple(row["names"])
+                else:
+                    self._put_scores(row or {}, file, offset, length)
+            except _WRONG_SHAPE:
                 self.bad_rows.append(f"{path}:{line_number}")
-            else:
-                self._scores.put(position, file, offset, length)
-                self._outcomes[position] = ord(row["r"])
 
     def _add_file(self, path: Path) -> int:
         self.paths.append(path)
         self.names.append(())
         return len(self.paths) - 1
 
-    def _put_output(self, row: dict[str, Any], file: int, offset: int, length: int) -> bool:
+    def _put_output(self, row: dict[str, Any], file: int, offset: int, length: int) -> None:
         position = self._position_of(row)
-        if position < 0:
-            return False
         case = position // self.per_case
         if "c" in row:
             self._cases.put(case, file, offset, length)
             self._case_ids[case] = zlib.crc32(row["c"]["id"].encode("utf-8", "surrogatepass"))
+            if self.columns is not None:
+                self.columns.put_tags(position, row["c"].get("g", {}))
         if "o" in row or not self._has_output[position]:
+            if self.columns is not None:
+                _put_figures(self.columns, position, row)
             self._rows.put(position, file, offset, length)
             self._has_output[position] = "o" in row
-        return True
+
+    def _put_scores(self, row: dict[str, Any], file: int, offset: int, length: int) -> None:
+        position = self._position_of(row)
+        if self.columns is not None:
+            self.columns.put_scores(position, row, self.names[file])
+        self._outcomes[position] = ord(row["r"])
+        self._scores.put(position, file, offset, length)
 
     def _position_of(self, row: dict[str, Any]) -> int:
-        """Return the position that the row's key names; -1 where the run has no such cell."""
-        key = row.get("k")
-        if not isinstance(key, list):
-            return -1
-        position = self.position(*key)
-        return position if 0 <= position < self.cells else -1
+        """Return the position that the row's key names.
+
+        Raises:
+            IndexError: The run has no such cell.
+        """
+        case, variant, repeat = row["k"]
+        position = self.position(case, variant, repeat)
+        if case < 0 or not 0 <= repeat < self.repeats or not 0 <= variant * self.repeats < self.per_case:
+            raise IndexError(position)
+        if position >= self.cells:
+            raise IndexError(position)
+        return position
 
 
 class RowReader:
@@ -214,29 +238,42 @@ class RowReader:
         if not length:
             return None
         path = self._index.paths[file]
-        with storage_errors("read", path):
-            if file not in self._files:
-                self._files[file] = path.open("rb")
-            self._files[file].seek(offset)
-            line = self._files[file].read(length)
-        row = parse_row(line)
+        stream = self._files.get(file)
+        if stream is None:
+            with storage_errors("read", path):
+                stream = self._files[file] = path.open("rb")
+        stream.seek(offset)
+        row = parse_row(stream.read(length))
         if row is None:
             raise StorageError(f"{str(path)!r} is damaged at byte {offset}", hint="was it edited while it was read?")
         return row
 
 
-def load_index(directory: Path, manifest: RunManifest) -> CellIndex:
+def load_index(directory: Path, manifest: RunManifest, columns: Columns | None = None) -> CellIndex:
     """Read where the rows of a run are, those of its current scoring.
+
+    Args:
+        directory: The run's folder.
+        manifest: What the run is of.
+        columns: Where the figures of the rows go; None where nobody asks for them.
 
     Raises:
         StorageError: A file cannot be read.
     """
-    index = CellIndex(manifest)
+    index = CellIndex(manifest, columns)
     for path in sorted(directory.glob("journal-*.jsonl"), key=_attempt_of):
         index.add_journal(path)
     for path in sorted(directory.glob(f"scores-{short_digest(manifest.scoring_digest)}-*.jsonl"), key=_attempt_of):
         index.add_scores(path)
     return index
+
+
+def _put_figures(columns: Columns, position: int, row: dict[str, Any]) -> None:
+    if "o" in row:
+        columns.put_output(position, row["k"][1], row["o"])
+    else:
+        decode_error(row["e"])
+        columns.put_error(position, row["k"][1])
 
 
 def _attempt_of(path: Path) -> int:

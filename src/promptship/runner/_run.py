@@ -15,9 +15,10 @@ from promptship.runner._codec import (
     decode_output,
     decode_scores,
 )
+from promptship.runner._columns import Columns
 from promptship.runner._index import CellIndex, load_index
 from promptship.runner._manifest import load_manifest, load_verdict, save_verdict
-from promptship.runner._summary import summarize
+from promptship.runner._summary import summarize_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,8 +65,9 @@ class Run:
         Raises:
             StorageError: The run is finished and rows of it are missing or damaged.
         """
-        index = self._load_index()
-        return summarize(self.manifest, _records(index, self.manifest), wall_s=index.wall_s)
+        manifest = self.manifest
+        columns = Columns(manifest.cells, len(manifest.variants) * manifest.repeats, manifest.scorers)
+        return summarize_columns(manifest, columns, wall_s=self._load_index(columns).wall_s)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -94,8 +96,8 @@ class Run:
         """
         return _records(self._load_index(), self.manifest)
 
-    def _load_index(self) -> CellIndex:
-        index = load_index(self.directory, self.manifest)
+    def _load_index(self, columns: Columns | None = None) -> CellIndex:
+        index = load_index(self.directory, self.manifest, columns)
         if self.manifest.finished is None:
             return index
         if index.bad_rows or (missing := index.missing()):
