@@ -84,7 +84,7 @@ def _is_simple(value: Any, depth: int) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is int:
-        return -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER
+        return bool(-_LARGEST_INTEGER <= value <= _LARGEST_INTEGER)
     if depth >= _DEEPEST:
         return False
     if kind is dict:

@@ -1,0 +1,30 @@
+"""Evalsets: cases with the scorers and gates that apply to them, streamed from YAML, JSONL, CSV and Parquet.
+
+Files are read and checked here, every problem with its place; cases are selected, stored outputs are found. Scorers
+are parsed but not built (that is `promptship.scorers`), gates are parsed but not decided, and nothing is executed.
+"""
+
+from promptship.evalsets._case_set import CaseSet
+from promptship.evalsets._evalset import Evalset, discover_evalsets, load_cases, load_evalset
+from promptship.evalsets._outputs import StoredOutputs, load_outputs
+from promptship.evalsets._schema import case_schema, evalset_schema, outputs_schema
+from promptship.evalsets._scorers import parse_scorer
+from promptship.evalsets._selection import Selection, select_cases
+from promptship.evalsets._shorthand import parse_shorthand
+
+__all__ = [
+    "CaseSet",
+    "Evalset",
+    "Selection",
+    "StoredOutputs",
+    "case_schema",
+    "discover_evalsets",
+    "evalset_schema",
+    "load_cases",
+    "load_evalset",
+    "load_outputs",
+    "outputs_schema",
+    "parse_scorer",
+    "parse_shorthand",
+    "select_cases",
+]
