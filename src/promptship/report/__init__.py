@@ -1,7 +1,8 @@
 """Runs as people and machines read them: terminal, JSON, Markdown, JUnit, an HTML page, tables.
 
-Figures and verdicts are read from the run, never decided here; one verdict object drives every face. What models wrote is
-hostile: it passes the escaper of its sink (`escape_*`). Running, scoring and gating live in `runner`, `scorers`, `gates`.
+Figures and verdicts are read from the run, never decided here; one verdict object drives every face. What models wrote
+is hostile: it passes the escaper of its sink (`escape_*`). Running, scoring and gating live in `runner`, `scorers`,
+`gates`.
 """
 
 from promptship.report._escaping import (

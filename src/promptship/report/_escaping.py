@@ -38,7 +38,7 @@ _WORD_JOINER = "\u2060"
 
 
 def escape_terminal(text: str) -> str:
-    r"""Make `text` safe to print: no escape sequence, no hidden direction change; line feeds stay, tabs are four blanks.
+    r"""Make `text` safe to print: no escape sequence, no hidden direction change; line feeds stay, tabs become blanks.
 
     Example:
         >>> escape_terminal("a\x1b[31mb")

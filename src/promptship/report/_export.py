@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Literal
 
 import orjson
 
-from promptship.errors import UsageError, did_you_mean
+from promptship.errors import MissingExtraError, UsageError, did_you_mean
 from promptship.report._atomic import atomic_file
 from promptship.report._frame import to_frame, write_csv
 from promptship.report._html import render_html
@@ -31,8 +31,8 @@ def export_run(run: RunLike, format: ExportFormat, path: Path) -> None:  # noqa:
 
     Args:
         run: The run.
-        format: `csv` and `parquet` hold the columns of `to_frame`, `jsonl` a cell's object per line; `junit`, `markdown`
-            and `html` are reports.
+        format: `csv` and `parquet` hold the columns of `to_frame`, `jsonl` a cell's object per line; `junit`,
+            `markdown` and `html` are reports.
         path: Where to; folders on the way are made.
 
     Raises:
@@ -63,7 +63,10 @@ def _write_jsonl(run: RunLike, file: IO[bytes]) -> None:
 
 
 def _write_parquet(run: RunLike, file: IO[bytes]) -> None:
-    to_frame(run).to_parquet(file, index=False)
+    try:
+        to_frame(run).to_parquet(file, index=False, engine="pyarrow")
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", extra="eval", needed_for="the export format 'parquet'") from error
 
 
 def _write_junit(run: RunLike, file: IO[bytes]) -> None:

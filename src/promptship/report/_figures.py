@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["MISSING", "percent", "plain", "seconds", "usd"]
 
-MISSING = "–"
+MISSING = "-"
 _MINUTE_S = 60
 _PENNY = 0.01
 _LONG_S = 120
@@ -15,7 +15,7 @@ def percent(share: float | None) -> str:
 
     Example:
         >>> percent(0.9333), percent(0.9999), percent(1.0), percent(None)
-        ('93.3%', '99.9%', '100%', '–')
+        ('93.3%', '99.9%', '100%', '-')
     """
     if share is None:
         return MISSING
@@ -64,7 +64,7 @@ def plain(value: float | None) -> str:
 
     Example:
         >>> plain(0.93333), plain(20000), plain(None)
-        ('0.9333', '20,000', '–')
+        ('0.9333', '20,000', '-')
     """
     if value is None:
         return MISSING

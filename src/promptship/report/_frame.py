@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["to_frame", "write_csv"]
 
+_LARGE = 2**63
+
 _Cell: TypeAlias = "str | int | float | bool | None"
 
 _FIXED = {
@@ -68,13 +70,17 @@ def to_frame(run: RunLike) -> pd.DataFrame:
         served_model, provenance, prompt_tokens, completion_tokens, cached_tokens, cost_usd` (as if nothing had been
         cached), `latency_s, calls, cached_calls, error_kind, error_message, error_scorer`; then
         `input.NAME` per input (string, boolean, Int64 or Float64 where all values are; else compact JSON),
-        `tag.NAME` per tag, and per scorer `score.NAME` (0 to 1), `passed.NAME, reason.NAME, measure.NAME, category.NAME`.
+        `tag.NAME` per tag, and per scorer `score.NAME` (0 to 1), `passed.NAME, reason.NAME, measure.NAME,
+        category.NAME`.
         Values that are no text stand in `output` and `expected` as compact JSON.
 
     Raises:
         MissingExtraError: pandas is not installed.
     """
-    pandas = _load_pandas()
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingExtraError("pandas", extra="eval", needed_for="to_frame") from error
     records = sorted(run.records(), key=case_order)
     rows = [_row(run, record) for record in records]
     columns = _columns(run, records)
@@ -84,8 +90,8 @@ def to_frame(run: RunLike) -> pd.DataFrame:
         kind = dtype or _common_dtype(values)
         if kind == "string":
             values = [None if value is None else as_text(value) for value in values]
-        frame[name] = pandas.array(values, dtype=kind)
-    return pandas.DataFrame(frame, columns=list(columns))
+        frame[name] = pd.Series(values, dtype=kind)
+    return pd.DataFrame(frame, columns=list(columns))
 
 
 def write_csv(run: RunLike, file: IO[str]) -> None:
@@ -125,7 +131,9 @@ def _columns(run: RunLike, records: Iterable[CellRecord]) -> dict[str, str | Non
     columns: dict[str, str | None] = dict(_FIXED)
     columns |= {f"input.{name}": None for name in sorted(inputs)}
     columns |= {f"tag.{name}": "string" for name in sorted(tags)}
-    columns |= {f"{part}.{name}": dtype for name in _scorer_order(run, scorers) for part, (dtype, _) in _SCORE_PARTS.items()}
+    columns |= {
+        f"{part}.{name}": dtype for name in _scorer_order(run, scorers) for part, (dtype, _) in _SCORE_PARTS.items()
+    }
     return columns
 
 
@@ -189,16 +197,10 @@ def _common_dtype(values: list[JsonValue]) -> str:
     kinds = {type(value) for value in values if value is not None}
     if kinds == {bool}:
         return "boolean"
-    if kinds == {int} and all(isinstance(value, int) and -(2**63) <= value < 2**63 for value in values if value is not None):
+    if kinds == {int} and all(
+        isinstance(value, int) and -(2**63) <= value < 2**63 for value in values if value is not None
+    ):
         return "Int64"
     if kinds and kinds <= {int, float}:
         return "Float64"
     return "string"
-
-
-def _load_pandas() -> type[pd] | pd:  # type: ignore[valid-type]
-    try:
-        import pandas as pd  # noqa: PLC0415 - heavy, loaded where it is used
-    except ImportError as error:
-        raise MissingExtraError("pandas", extra="eval", needed_for="to_frame") from error
-    return pd

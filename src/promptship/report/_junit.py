@@ -23,8 +23,8 @@ def render_junit(runs: Sequence[RunLike]) -> str:
     """Render runs as JUnit XML: a suite per evalset and variant, a test case per cell and per gate.
 
     The file fails where the verdict fails, and only there: a case that did not pass is a failure (or an error) where a
-    gate of its suite failed or nothing was decided, and skipped with its reason where the gates tolerate it. A gate that
-    only warns passes and says so in `system-out`.
+    gate of its suite failed or nothing was decided, and skipped with its reason where the gates tolerate it. A gate
+    that only warns passes and says so in `system-out`.
     """
     suites = [suite for run in runs for suite in _suites(run)]
     return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>", *suites, "</testsuites>", ""])
@@ -48,10 +48,11 @@ def _suite(run: RunLike, variant: Variant, cells: list[CellRecord], gates: list[
     body = list(_properties(run, variant))
     suite = f"{manifest.evalset} / {variant.label}" if variant.label else manifest.evalset
     required = frozenset(manifest.required)
-    for record in cells:
-        body.append(_case(suite, record, required, strict=strict, repeats=manifest.repeats))
+    body += [_case(suite, record, required, strict=strict, repeats=manifest.repeats) for record in cells]
     body += [_gate(suite, gate) for gate in gates]
-    failures, errors, skipped = (sum(f"\n    <{tag} " in item for item in body) for tag in ("failure", "error", "skipped"))
+    failures, errors, skipped = (
+        sum(f"\n    <{tag} " in item for item in body) for tag in ("failure", "error", "skipped")
+    )
     time_s = sum(record.output.latency_s for record in cells if record.output)
     attributes = {
         "name": suite,

@@ -85,8 +85,9 @@ def render_run(run: RunLike, index: int) -> str:
             f"<p>{escape_html(' · '.join(filter(None, notes)))}</p></div>",
             *_gates(run),
             *_variants(run),
+            '<div class="spread">',
             *_matrix(run),
-            '<div class="plots" data-plots></div>',
+            '<div class="plots" data-plots></div></div>',
             *_failures(run),
             "</section>",
         ]
@@ -94,7 +95,9 @@ def render_run(run: RunLike, index: int) -> str:
 
 
 def _figures(totals: Totals) -> Iterator[str]:
-    yield _figure("Pass rate", percent(totals.pass_rate), f"{totals.passed:,} of {totals.passed + totals.failed:,} scored")
+    yield _figure(
+        "Pass rate", percent(totals.pass_rate), f"{totals.passed:,} of {totals.passed + totals.failed:,} scored"
+    )
     yield _figure("Results", f"{totals.cases:,}", f"{totals.failed:,} failed")
     sick = totals.error + totals.unscored
     yield _figure("Not scored", f"{sick:,}", f"{totals.error:,} errors, {totals.unscored:,} abstained")
@@ -123,7 +126,7 @@ def _gates(run: RunLike) -> Iterator[str]:
         subject = f'<span class="subject">{escape_html(gate.subject)}</span>' if gate.subject else ""
         interval = ""
         if gate.low is not None and gate.high is not None:
-            interval = f"<small>{plain(gate.low)} – {plain(gate.high)}</small>"
+            interval = f"<small>{plain(gate.low)} to {plain(gate.high)}</small>"
         yield (
             f'<li class="gate outcome-{gate.outcome}"><span class="mark" aria-hidden="true">'
             f'{_GATE_MARKS[gate.outcome]}</span><span class="gate-name"><code>{escape_html(gate.gate)}</code>{subject}'
@@ -144,7 +147,8 @@ def _gauge(gate: GateVerdict) -> str:
     value, mark = gate.value / top * 100, threshold[1] / top * 100
     said = f"value {plain(gate.value)}, threshold {threshold[0]} {plain(threshold[1])}"
     return (
-        f'<svg class="gauge" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label="{escape_html(said)}">'
+        f'<svg class="gauge" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape_html(said)}">'
         f'<rect class="track" x="0" y="3" width="100" height="4"/>'
         f'<rect class="level" x="0" y="3" width="{value:.2f}" height="4"/>'
         f'<rect class="limit" x="{min(mark, 99):.2f}" y="0" width="1" height="10"/></svg>'
@@ -168,7 +172,9 @@ def _variant_head(index: int, label: str, variant: Variant | None) -> str:
     if variant and variant.digest:
         notes.append(f"<code>{escape_html(short_digest(variant.digest))}</code>")
     letter = f'<span class="letter v{index % 8}">{_letter(index)}</span>'
-    return f'<th scope="row">{letter}<span class="name">{escape_html(label)}<small>{" ".join(notes)}</small></span></th>'
+    return (
+        f'<th scope="row">{letter}<span class="name">{escape_html(label)}<small>{" ".join(notes)}</small></span></th>'
+    )
 
 
 def _variant_cells(group: GroupSummary) -> Iterator[str]:
@@ -191,7 +197,7 @@ def _matrix(run: RunLike) -> Iterator[str]:
         return
     labels = list(run.summary.variants)
     apart = {(item.variant, item.name) for item in differing_slices(run)}
-    yield "<h3>Pass rate by slice</h3>"
+    yield '<div class="slices"><h3>Pass rate by slice</h3>'
     yield '<div class="scroll tall"><table class="matrix"><thead><tr><th scope="col">Slice</th>'
     for index, label in enumerate(labels):
         letter = f'<span class="letter v{index % 8}">{_letter(index)}</span> '
@@ -203,7 +209,7 @@ def _matrix(run: RunLike) -> Iterator[str]:
         groups = [run.summary.slices.get(label, {}).get(name) for label in labels]
         marks = [(label, name) in apart for label in labels]
         yield _matrix_row(name, name, list(zip(groups, marks, strict=True)))
-    yield "</tbody></table></div>"
+    yield "</tbody></table></div></div>"
 
 
 def _matrix_row(title: str, name: str, groups: list[tuple[GroupSummary | None, bool]]) -> str:
@@ -216,13 +222,13 @@ def _matrix_row(title: str, name: str, groups: list[tuple[GroupSummary | None, b
 def _matrix_cell(name: str, variant: int, group: GroupSummary | None, *, apart: bool) -> str:
     rate = group.totals.pass_rate if group else None
     if group is None or rate is None:
-        return '<td class="rate none">–</td>'
+        return '<td class="rate none">-</td>'
     scored = group.totals.passed + group.totals.failed
     flag = '<abbr title="more than two standard errors from the whole">*</abbr>' if apart else ""
     return (
         f'<td class="rate r{int(rate * _STEPS)}" data-slice="{escape_html(name)}" data-variant="{variant}">'
-        f'<span class="share">{percent(rate)}{flag}</span>{_bar(rate)}<span class="n">{group.totals.passed:,}/{scored:,}'
-        "</span></td>"
+        f'<span class="share">{percent(rate)}{flag}</span>{_bar(rate)}'
+        f'<span class="n">{group.totals.passed:,}/{scored:,}</span></td>'
     )
 
 
@@ -269,7 +275,9 @@ def _failure(run: RunLike, record: CellRecord, required: frozenset[str]) -> str:
         rows.append(("expected", as_text(record.expected)))
     if record.output is not None:
         rows.append(("output", record.output.text or as_text(record.output.data)))
-    fields = "".join(f'<dt>{escape_html(name)}</dt><dd dir="auto">{escape_html(_cut(text))}</dd>' for name, text in rows)
+    fields = "".join(
+        f'<dt>{escape_html(name)}</dt><dd dir="auto">{escape_html(_cut(text))}</dd>' for name, text in rows
+    )
     return (
         f'<article class="failure {record.outcome}"><h4><span class="mark">{_MARKS[record.outcome]}</span> '
         f"{escape_html(record.key.case_id)}{variant} <small>{escape_html(record.case_place)}</small></h4>"

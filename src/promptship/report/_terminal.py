@@ -23,7 +23,7 @@ from promptship.report._width import display_width, fill, shorten, wrap
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from promptship.domain import CellRecord, GateVerdict, GroupSummary, Totals
+    from promptship.domain import CellRecord, GateVerdict, GroupSummary, Outcome, Totals
     from promptship.report._run_like import RunLike
 
 __all__ = ["render_terminal"]
@@ -39,6 +39,7 @@ _CODES: dict[_Colour, str] = {
     "badge-warn": "1;30;43",
     "badge-fail": "1;37;41",
 }
+_GATE_COLOURS: dict[Outcome, _Colour] = {"pass": "green", "warn": "yellow", "fail": "red"}
 _NARROWEST = 40
 _LABEL = 10
 _INPUT_LINES = 2
@@ -180,18 +181,24 @@ def _gates(page: _Page, run: RunLike) -> Iterator[str]:
     width = max(map(display_width, names))
     values = [_value(gate) for gate in gates]
     value_width = max(map(display_width, values))
+    word_width = max(len(_word(gate)) for gate in gates)
     for gate, name, value in zip(gates, names, values, strict=True):
-        word = {"pass": "pass", "warn": "WARN", "fail": "FAIL"}[gate.outcome]
-        word = "INCONCLUSIVE" if gate.finding == "inconclusive" else word
-        colour: _Colour = {"pass": "green", "warn": "yellow", "fail": "red"}[gate.outcome]  # type: ignore[assignment]  # mypy widens a dict of literals to str
-        line = f"    {page.paint(f'{word:<4}', colour)}  {fill(name, width)}  {fill(value, value_width)}  n = {gate.n}"
+        word = page.paint(f"{_word(gate):<{word_width}}", _GATE_COLOURS[gate.outcome])
+        line = f"    {word}  {fill(name, width)}  {fill(value, value_width)}  n = {gate.n}"
         reason = escape_terminal(reason_of(gate))
         if not reason or display_width(line) + 3 + display_width(reason) <= page.width:
             yield f"{line}   {page.paint(reason, 'dim')}".rstrip()
             continue
         yield line
-        for part in wrap(reason, page.width - 10, lines=_INPUT_LINES):
-            yield " " * 10 + page.paint(part, "dim")
+        indent = " " * (word_width + 6)
+        for part in wrap(reason, page.width - len(indent), lines=_INPUT_LINES):
+            yield indent + page.paint(part, "dim")
+
+
+def _word(gate: GateVerdict) -> str:
+    if gate.finding == "inconclusive":
+        return "INCONCLUSIVE"
+    return "pass" if gate.outcome == "pass" else gate.outcome.upper()
 
 
 def _of(gate: GateVerdict) -> str:
@@ -223,24 +230,31 @@ def _failure(page: _Page, run: RunLike, record: CellRecord, required: frozenset[
     yield f"    {word}  {page.paint(title, 'bold')}"
     if record.case_place:
         yield "      " + page.paint(page.clean(record.case_place, page.width - 6), "dim")
-    for name, value in record.inputs.items():
-        yield from _field(page, name, as_text(value), _INPUT_LINES)
-    if record.expected is not None:
-        yield from _field(page, "expected", as_text(record.expected), _INPUT_LINES)
-    if record.output is not None:
-        yield from _field(page, "output", record.output.text or as_text(record.output.data), _TEXT_LINES)
-    for who, reason in explain(record, required):
-        yield from _field(page, who, reason, _TEXT_LINES, colour="red")
+    for fields, colour in _fields(record, required):
+        longest = max(display_width(page.clean(name, page.width)) for name, _ in fields)
+        column = max(min(longest, page.width // 4), _LABEL)
+        for name, text in fields:
+            yield from _field(page, page.clean(name, column), text, column, colour)
 
 
-def _field(page: _Page, name: str, text: str, lines: int, *, colour: _Colour | None = None) -> Iterator[str]:
-    label = page.clean(name, page.width // 4)
-    width = page.width - 8 - max(display_width(label), _LABEL)
+def _fields(record: CellRecord, required: frozenset[str]) -> Iterator[tuple[list[tuple[str, str]], _Colour | None]]:
+    """Yield what is known of the case, then why it did not pass: named texts, each group with its colour."""
+    facts = [(name, as_text(value)) for name, value in record.inputs.items()]
+    facts += [("expected", as_text(record.expected))] if record.expected is not None else []
+    output = record.output
+    facts += [("output", output.text or as_text(output.data))] if output is not None else []
+    if facts:
+        yield facts, None
+    if reasons := explain(record, required):
+        yield reasons, "red"
+
+
+def _field(page: _Page, label: str, text: str, column: int, colour: _Colour | None) -> Iterator[str]:
+    lines = _TEXT_LINES if label == "output" or colour else _INPUT_LINES
+    width = max(page.width - 8 - column, 10)
     # Only so much as can be shown is escaped: an answer may have megabytes.
     head = escape_terminal(text[: width * lines * 2])
-    for index, part in enumerate(wrap(head, max(width, 10), lines=lines)):
+    for index, part in enumerate(wrap(head, width, lines=lines)):
         shown = page.paint(part, colour) if colour else part
-        gutter = page.paint(fill(label if index == 0 else "", _LABEL), "dim")
-        if index:
-            gutter = fill("", max(display_width(label), _LABEL))
+        gutter = page.paint(fill(label, column), "dim") if index == 0 else " " * column
         yield f"      {gutter}  {shown}".rstrip()

@@ -64,7 +64,9 @@ def make_cell(
     **output: object,
 ) -> CellRecord:
     """Make a cell with one scorer, `icontains`."""
-    score = Score(value=(None if passed is None else float(passed)) if value is None else value, passed=passed, reason=reason)
+    score = Score(
+        value=(None if passed is None else float(passed)) if value is None else value, passed=passed, reason=reason
+    )
     scores = {} if text is None else {"icontains": score}
     return CellRecord(
         key=CellKey(variant, case_id, repeat),
@@ -128,7 +130,13 @@ def combine(gates: Sequence[GateVerdict]) -> Verdict:
 
 def gate(text: str = "pass_rate >= 0.9", outcome: str = "pass", **fields: object) -> GateVerdict:
     """Make a gate's verdict."""
-    values = {"finding": "pass" if outcome == "pass" else "fail", "value": 0.95, "n": 60, "evalset": "capitals", **fields}
+    values = {
+        "finding": "pass" if outcome == "pass" else "fail",
+        "value": 0.95,
+        "n": 60,
+        "evalset": "capitals",
+        **fields,
+    }
     return GateVerdict(gate=text, outcome=outcome, **values)
 
 
@@ -193,7 +201,7 @@ _MAILS = {
     "de": [
         "Mein Paket {n} liegt seit sechs Tagen im Depot. Wo bleibt es?",
         "Die Bestellung {n} wurde doppelt abgebucht. Bitte erstatten Sie einen Betrag.",
-        "Der Reißverschluss der Jacke aus Bestellung {n} ist kaputt – ich möchte Ersatz, keine Reparatur.",
+        "Der Reißverschluss der Jacke aus Bestellung {n} ist kaputt - ich möchte Ersatz, keine Reparatur.",
     ],
     "es": [
         "Mi paquete {n} lleva seis días en el depósito. ¿Dónde está?",
@@ -202,10 +210,14 @@ _MAILS = {
     ],
 }
 _REPLIES = [
-    "Thank you for writing to us. I am sorry that order {n} is late. I have asked the carrier to look for it today, and you "
-    "will hear from us by tomorrow noon. If it is lost we send a replacement at once.",
-    "Hello, thanks for getting in touch. We see the second charge for {n} and have started a refund. It takes three to five "
-    "working days, depending on your bank.",
+    (
+        "Thank you for writing to us. I am sorry that order {n} is late. I have asked the carrier to look for it today, "
+        "and you will hear from us by tomorrow noon. If it is lost we send a replacement at once."
+    ),
+    (
+        "Hello, thanks for getting in touch. We see the second charge for {n} and have started a refund. "
+        "It takes three to five working days, depending on your bank."
+    ),
     "I'm sorry about the jacket. A replacement for order {n} is on its way; you can keep the broken one.",
     "As an AI language model, I cannot access your order {n}. Please contact the support team.",
 ]
@@ -214,23 +226,51 @@ _INTENTS = ["refund", "delivery", "exchange", "cancel", "customs", "other"]
 
 def reply_run(cases: int = 60, repeats: int = 2, seed: int = 7) -> FakeRun:
     """Return a golden set of replies: two variants, repeats, three scorers."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - made-up data, the same each time
     variants = [
         Variant(label="support/reply", prompt="support/reply", digest=DIGEST, model_id="local/smollm2-135m-instruct"),
-        Variant(label="support/reply+fast", prompt="support/reply", digest="sha256:" + "41d0" * 16, model_id="openai/gpt-4o-mini"),
+        Variant(
+            label="support/reply+fast",
+            prompt="support/reply",
+            digest="sha256:" + "41d0" * 16,
+            model_id="openai/gpt-4o-mini",
+        ),
     ]
     cells = [
-        _reply_cell(rng, index, variant, repeat) for index in range(cases) for variant in (0, 1) for repeat in range(repeats)
+        _reply_cell(rng, index, variant, repeat)
+        for index in range(cases)
+        for variant in (0, 1)
+        for repeat in range(repeats)
     ]
     gates = [
-        gate("pass_rate >= 0.9", "fail", value=0.8417, n=cases * repeats, evalset="support-golden", subject="support/reply",
-             reason="0.8417 is below 0.9; decided on the observed figure, which has no interval in this version"),
-        gate("pass_rate >= 0.9", value=0.9333, n=cases * repeats, evalset="support-golden", subject="support/reply+fast"),
-        gate("pass_rate >= 0.85 [language=de]", "warn", finding="inconclusive", value=0.86, n=36, evalset="support-golden",
-             reason="the interval holds 0.85", low=0.71, high=0.94, decided_by="bound", subject="support/reply"),
+        gate(
+            "pass_rate >= 0.9",
+            "fail",
+            value=0.8417,
+            n=cases * repeats,
+            evalset="support-golden",
+            subject="support/reply",
+            reason="0.8417 is below 0.9; decided on the observed figure, which has no interval in this version",
+        ),
+        gate(
+            "pass_rate >= 0.9", value=0.9333, n=cases * repeats, evalset="support-golden", subject="support/reply+fast"
+        ),
+        gate(
+            "pass_rate >= 0.85 [language=de]",
+            "warn",
+            finding="inconclusive",
+            value=0.86,
+            n=36,
+            evalset="support-golden",
+            reason="the interval holds 0.85",
+            low=0.71,
+            high=0.94,
+            decided_by="bound",
+            subject="support/reply",
+        ),
         gate("cost_usd_per_case <= 0.002", value=0.00042, n=cases * repeats, evalset="support-golden"),
         gate("observed(latency_p95_s) <= 4", value=2.31, n=cases * repeats, evalset="support-golden"),
-    ]  # fmt: skip
+    ]
     return make_run(
         cells, evalset="support-golden", variants=variants, gates=gates, scorers=("polite", "no-placeholder", "similar")
     )
@@ -245,11 +285,19 @@ def _reply_cell(rng: random.Random, index: int, variant: int, repeat: int) -> Ce
     text = (_REPLIES[3] if weak else expected.replace("today", "now").replace("at once", "right away")).format(n=number)
     similar = rng.betavariate(2, 6) if weak else rng.betavariate(12, 2)
     scores = {
-        "polite": Score(value=float(not weak), passed=not weak, reason="" if not weak else "no word of thanks or regret"),
-        "no-placeholder": Score(value=float(not weak), passed=not weak, reason="" if not weak else "contains 'As an AI'"),
+        "polite": Score(
+            value=float(not weak), passed=not weak, reason="" if not weak else "no word of thanks or regret"
+        ),
+        "no-placeholder": Score(
+            value=float(not weak), passed=not weak, reason="" if not weak else "contains 'As an AI'"
+        ),
         "similar": Score(value=similar, passed=similar >= 0.3, measure=round(1 - similar, 3), unit="cosine distance"),
     }
-    error = CellError(kind="RateLimitError", message="429: slow down, limit 600 per minute") if rng.random() < 0.012 else None
+    error = (
+        CellError(kind="RateLimitError", message="429: slow down, limit 600 per minute")
+        if rng.random() < 0.012
+        else None
+    )
     cached = rng.random() < 0.3
     return CellRecord(
         key=CellKey(variant, f"reply-{index + 1:03}", repeat),
@@ -258,7 +306,9 @@ def _reply_cell(rng: random.Random, index: int, variant: int, repeat: int) -> Ce
         expected=expected,
         tags={"language": language, "channel": ("mail", "chat", "phone")[index % 3]},
         cluster=f"mail-{index // 4}",
-        output=None if error else Output(
+        output=None
+        if error
+        else Output(
             text=text,
             usage=Usage(prompt_tokens=312 + rng.randrange(60), completion_tokens=len(text) // 4),
             cost_usd=(0.0, 0.00042)[variant] * rng.uniform(0.7, 1.6),
@@ -272,18 +322,20 @@ def _reply_cell(rng: random.Random, index: int, variant: int, repeat: int) -> Ce
         scores={} if error else scores,
         error=error,
         case_place=f"evalsets/support-golden.jsonl:{index + 1}",
-    )  # fmt: skip
+    )
 
 
 def triage_run(cases: int = 80, seed: int = 3) -> FakeRun:
     """Return a classification set whose gates pass."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - made-up data, the same each time
     cells = []
     for index in range(cases):
         language = ("en", "de", "es")[index % 3]
         wanted = _INTENTS[index % len(_INTENTS)]
         text = wanted if rng.random() < 0.9 else rng.choice(_INTENTS)
-        score = Score(value=float(text == wanted), passed=text == wanted, reason="" if text == wanted else f"expected {wanted!r}")
+        score = Score(
+            value=float(text == wanted), passed=text == wanted, reason="" if text == wanted else f"expected {wanted!r}"
+        )
         cells.append(
             CellRecord(
                 key=CellKey(0, f"c-{rng.getrandbits(48):012x}", 0),
@@ -293,60 +345,111 @@ def triage_run(cases: int = 80, seed: int = 3) -> FakeRun:
                 tags={"language": language, "intent": wanted},
                 cluster=None,
                 output=Output(
-                    text=text, latency_s=rng.lognormvariate(-2.2, 0.3), cost_usd=0.0, calls=1,
+                    text=text,
+                    latency_s=rng.lognormvariate(-2.2, 0.3),
+                    cost_usd=0.0,
+                    calls=1,
                     usage=Usage(prompt_tokens=180, completion_tokens=2),
                     choice_logprobs={intent: -rng.uniform(1, 9) for intent in _INTENTS} | {text: -0.2},
                 ),
                 scores={"equals": score},
                 case_place=f"evalsets/triage.csv:{index + 2}",
             )
-        )  # fmt: skip
+        )
     gates = [gate("pass_rate >= 0.6", value=0.9, n=cases, evalset="triage")]
-    variant = Variant(label="support/triage", prompt="support/triage", digest=DIGEST, model_id="local/smollm2-135m-instruct")
+    variant = Variant(
+        label="support/triage", prompt="support/triage", digest=DIGEST, model_id="local/smollm2-135m-instruct"
+    )
     return make_run(cells, evalset="triage", variants=[variant], gates=gates, scorers=("equals",))
 
 
 def extract_run(cases: int = 64, seed: int = 5) -> FakeRun:
     """Return an extraction set with data outputs, tool calls and a case that is unscored."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - made-up data, the same each time
     cells = []
     for index in range(cases):
-        wanted = {"order_id": str(48_000 + index), "item": rng.choice(["jacket", "tent", "stove"]), "quantity": 1 + index % 3}
+        wanted = {
+            "order_id": str(48_000 + index),
+            "item": rng.choice(["jacket", "tent", "stove"]),
+            "quantity": 1 + index % 3,
+        }
+        mail = (
+            f"Please send {wanted['quantity']} {wanted['item']}(s) again, order {wanted['order_id']}. 日本語も可 👩‍💻"
+        )
         found = dict(wanted) if rng.random() < 0.94 else wanted | {"item": "unknown", "colour": "red"}
         valid = found == wanted
         scores = {
             "json-schema": Score(value=1.0, passed=True),
-            "fields": Score(value=1.0 if valid else 0.667, passed=valid, reason="" if valid else "item: 'unknown' is not the expected"),
-            "judge": Score(value=None, passed=None, reason="the judge gave no verdict") if index == 9 else Score(value=0.9, passed=True),
-        }  # fmt: skip
-        call = {"id": f"call_{index}", "type": "function", "function": {"name": "lookup_order", "arguments": '{"id": "48000"}'}}
+            "fields": Score(
+                value=1.0 if valid else 0.667,
+                passed=valid,
+                reason="" if valid else "item: 'unknown' is not the expected",
+            ),
+            "judge": Score(value=None, passed=None, reason="the judge gave no verdict")
+            if index == 9
+            else Score(value=0.9, passed=True),
+        }
+        call = {
+            "id": f"call_{index}",
+            "type": "function",
+            "function": {"name": "lookup_order", "arguments": '{"id": "48000"}'},
+        }
         cells.append(
             CellRecord(
                 key=CellKey(0, f"extract-{index:02}", 0),
                 outcome=decide_outcome(None, scores, frozenset(scores)),
-                inputs={"mail": f"Please send {wanted['quantity']} {wanted['item']}(s) again, order {wanted['order_id']}. 日本語も可 👩‍💻"},
+                inputs={"mail": mail},
                 expected=wanted,
                 tags={"source": "mail" if index % 2 else "form"},
                 cluster=None,
                 output=Output(
-                    text=json.dumps(found), data=found, latency_s=rng.lognormvariate(-0.5, 0.3), cost_usd=0.0001, calls=1,
+                    text=json.dumps(found),
+                    data=found,
+                    latency_s=rng.lognormvariate(-0.5, 0.3),
+                    cost_usd=0.0001,
+                    calls=1,
                     messages=({"role": "assistant", "content": None, "tool_calls": [call]},) if index % 8 == 0 else (),
-                    steps=(Step(kind="tool", name="lookup_order", input={"id": "48000"}, output={"status": "sent"}, latency_s=0.02),)
-                    if index % 8 == 0 else (),
+                    steps=(
+                        Step(
+                            kind="tool",
+                            name="lookup_order",
+                            input={"id": "48000"},
+                            output={"status": "sent"},
+                            latency_s=0.02,
+                        ),
+                    )
+                    if index % 8 == 0
+                    else (),
                 ),
                 scores=scores,
                 case_place=f"evalsets/extract.yaml:{12 + index * 4}",
             )
-        )  # fmt: skip
-    gates = [gate("every case passes", "warn", finding="inconclusive", value=0.95, n=cases, evalset="extract", decided_by="bound",
-                  reason="61 of 64 passed: the interval reaches from 0.87 to 0.98", low=0.87, high=0.98)]  # fmt: skip
-    variant = Variant(label="support/extract", prompt="support/extract", digest=DIGEST, model_id="local/smollm2-135m-instruct")
-    return make_run(cells, evalset="extract", variants=[variant], gates=gates, scorers=("json-schema", "fields", "judge"))
+        )
+    gates = [
+        gate(
+            "every case passes",
+            "warn",
+            finding="inconclusive",
+            value=0.95,
+            n=cases,
+            evalset="extract",
+            decided_by="bound",
+            reason="61 of 64 passed: the interval reaches from 0.87 to 0.98",
+            low=0.87,
+            high=0.98,
+        )
+    ]
+    variant = Variant(
+        label="support/extract", prompt="support/extract", digest=DIGEST, model_id="local/smollm2-135m-instruct"
+    )
+    return make_run(
+        cells, evalset="extract", variants=[variant], gates=gates, scorers=("json-schema", "fields", "judge")
+    )
 
 
 def large_run(cases: int = 20_000, words: int = 60, seed: int = 11) -> FakeRun:
     """Return one variant over many cases whose outputs are random words: they compress badly, so files are large."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - made-up data, the same each time
     vocabulary = ["".join(rng.choices("abcdefghijklmnoprstuvwz", k=rng.randint(2, 9))) for _ in range(4000)]
     cells = []
     for index in range(cases):
@@ -360,11 +463,24 @@ def large_run(cases: int = 20_000, words: int = 60, seed: int = 11) -> FakeRun:
                 expected=" ".join(rng.choices(vocabulary, k=20)),
                 tags={"language": ("en", "de", "es")[index % 3], "topic": f"topic-{index % 12}"},
                 cluster=None,
-                output=Output(text=text, latency_s=rng.lognormvariate(-0.5, 0.5), cost_usd=0.0004 * rng.random(), calls=1,
-                              usage=Usage(prompt_tokens=200, completion_tokens=80)),
-                scores={"icontains": Score(value=float(passed), passed=passed, reason="" if passed else "the answer is not in it"),
-                        "levenshtein": Score(value=rng.random(), passed=True, measure=float(rng.randrange(90)), unit="edits")},
+                output=Output(
+                    text=text,
+                    latency_s=rng.lognormvariate(-0.5, 0.5),
+                    cost_usd=0.0004 * rng.random(),
+                    calls=1,
+                    usage=Usage(prompt_tokens=200, completion_tokens=80),
+                ),
+                scores={
+                    "icontains": Score(
+                        value=float(passed), passed=passed, reason="" if passed else "the answer is not in it"
+                    ),
+                    "levenshtein": Score(
+                        value=rng.random(), passed=True, measure=float(rng.randrange(90)), unit="edits"
+                    ),
+                },
                 case_place=f"evalsets/large.jsonl:{index + 1}",
             )
-        )  # fmt: skip
-    return make_run(cells, evalset="large", gates=[gate(evalset="large", n=cases)], scorers=("icontains", "levenshtein"))
+        )
+    return make_run(
+        cells, evalset="large", gates=[gate(evalset="large", n=cases)], scorers=("icontains", "levenshtein")
+    )

@@ -39,6 +39,8 @@ class App {
     const explorer = document.getElementById("explorer");
     explorer.append(element("div", { class: "explorer-title" }, element("h3", {}, "Cases"), this.keyboard.help()), this.toolbar.node, this.table.node, this.table.empty);
     explorer.hidden = false;
+    // The list's head sticks below the toolbar, which is higher where its controls wrap.
+    new ResizeObserver(() => explorer.style.setProperty("--toolbar-height", `${this.toolbar.node.offsetHeight}px`)).observe(this.toolbar.node);
     document.documentElement.classList.add("scripted");
     for (const card of document.querySelectorAll("a.card[data-run]")) {
       card.addEventListener("click", (event) => { event.preventDefault(); this.#choose(Number(card.dataset.run)); });

@@ -91,14 +91,16 @@ function answer(run, cell, number) {
   const text = run.cell("text", cell);
   if (text === null) return null;
   if (text === "") return element("p", { class: "quiet" }, "no text");
-  return element("div", { class: "block answer", dir: "auto" }, compared(run.expected(number), text));
+  const wanted = run.expected(number);
+  const same = wanted !== null && (typeof wanted === "string" ? wanted === text : pretty(wanted) === reformat(text));
+  return [element("div", { class: "block answer", dir: "auto" }, same ? reformat(text) : compared(wanted, text)),
+    same ? element("p", { class: "quiet same" }, "same as expected") : null];
 }
 
 /* Where the expected text occurs whole it is marked; else words are compared, if enough of them are shared. */
 function compared(wanted, text) {
   if (wanted === null) return text;
   const [goal, actual] = typeof wanted === "string" ? [wanted, text] : [pretty(wanted), reformat(text)];
-  if (goal === actual) return element("mark", { class: "match" }, actual);
   const at = goal ? actual.toLowerCase().indexOf(goal.toLowerCase()) : -1;
   if (at >= 0) return [actual.slice(0, at), element("mark", { class: "match" }, actual.slice(at, at + goal.length)), actual.slice(at + goal.length)];
   const pieces = wordDiff(goal, actual);
@@ -132,9 +134,14 @@ function scoreList(run, cell) {
 function facts(run, cell) {
   if (run.cell("text", cell) === null) return null;
   const said = [seconds(run.cell("latency_s", cell)), usd(run.cell("cost_usd", cell)),
-    `${run.cell("tokens_in", cell)} → ${run.cell("tokens_out", cell)} tokens`, run.cell("provenance", cell),
+    tokens(run, cell), run.cell("provenance", cell),
     run.cell("finish", cell) === "stop" ? null : `ended by ${run.cell("finish", cell)}`, run.cell("served", cell)];
   return element("p", { class: "quiet facts" }, said.filter(Boolean).join(" · "));
+}
+
+function tokens(run, cell) {
+  const [before, after] = [run.cell("tokens_in", cell), run.cell("tokens_out", cell)];
+  return before || after ? `${before} → ${after} tokens` : null;
 }
 
 function choices(run, cell) {

@@ -1,6 +1,6 @@
 /* Figures as people read them; a missing figure is a dash, never a zero. The same rules as in the static part. */
 
-const MISSING = "–";
+const MISSING = "-";
 
 export function percent(share) {
   if (share === null || share === undefined) return MISSING;

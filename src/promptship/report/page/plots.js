@@ -10,8 +10,35 @@ const STRIP = 40;
 const GAP = 8;
 
 export function drawPlots(run, state) {
-  const names = run.scorers.map((scorer) => `score ${scorer.name}`);
-  return [...names, "latency", "cost"].map((measure) => plot(run, state, measure)).filter(Boolean);
+  const scores = run.scorers.map((scorer) => `score ${scorer.name}`);
+  const yesOrNo = scores.filter((measure) => isYesOrNo(valuesOf(run, measure)));
+  const spread = [...scores.filter((measure) => !yesOrNo.includes(measure)), "latency", "cost"];
+  return [shares(run, state, yesOrNo), ...spread.map((measure) => plot(run, state, measure))].filter(Boolean);
+}
+
+function isYesOrNo(values) {
+  return values.some((value) => value !== null) && values.every((value) => value === null || value === 0 || value === 1);
+}
+
+/* Scorers that say yes or no have a share, no distribution: one card holds them all. */
+function shares(run, state, measures) {
+  if (measures.length === 0) return null;
+  const rows = measures.flatMap((measure) => [element("span", { class: "share-name" }, measure.replace(/^score /, "")),
+    ...run.variants.map((_, variant) => shareRow(run, state, measure, variant))]);
+  return element("figure", { class: "plot" }, element("figcaption", {}, element("b", {}, "Scorers"), element("small", {}, "share of yes")), rows);
+}
+
+function shareRow(run, state, measure, variant) {
+  const values = collect(run, measure, variant);
+  const share = mean(values);
+  const name = `${measure.replace(/^score /, "")}, ${run.variants[variant].label}: ${percent(share)} of ${values.length}`;
+  const part = (look, x, width, value) => drawing("g", { class: "bar-hit", on: { click: () => state.update(filterFor(run, measure, value, value, variant)) } },
+    drawing("rect", { class: look, x, y: 0, width, height: 10 }), drawing("title", {}, `${value ? "yes" : "no"}: ${values.filter((item) => item === value).length}`));
+  const edge = (share ?? 0) * WIDTH;
+  return element("span", { class: "share-row" }, run.variants.length > 1 ? element("span", { class: `letter v${variant % 8}` }, letter(variant)) : null,
+    drawing("svg", { class: `strip share v${variant % 8}`, viewBox: `0 0 ${WIDTH} 10`, preserveAspectRatio: "none", role: "img", "aria-label": name },
+      part("fill", 0, edge, 1), part("rest", edge, WIDTH - edge, 0)),
+    element("b", {}, percent(share)));
 }
 
 function plot(run, state, measure) {
@@ -21,7 +48,7 @@ function plot(run, state, measure) {
   const scale = chooseScale(measure, all);
   const title = measure.replace(/^score /, "");
   const figure = element("figure", { class: "plot" },
-    element("figcaption", {}, element("b", {}, title), element("small", {}, describe(measure, scale))));
+    element("figcaption", {}, element("b", {}, title), element("small", {}, describe(measure))));
   strips.forEach((values, variant) => {
     const head = element("span", { class: "strip-head" },
       run.variants.length > 1 ? element("span", { class: `letter v${variant % 8}` }, letter(variant)) : null,
@@ -30,6 +57,10 @@ function plot(run, state, measure) {
   });
   figure.append(element("span", { class: "axis" }, element("span", {}, scale.say(scale.low)), element("span", {}, scale.end)));
   return figure;
+}
+
+function filterFor(run, measure, low, high, variant) {
+  return { range: `${measure}:${low}:${high}`, variant: run.variants.length > 1 ? String(variant) : "" };
 }
 
 function collect(run, measure, variant) {
@@ -45,40 +76,36 @@ function collect(run, measure, variant) {
    straggler would otherwise press all others into one bar. */
 function chooseScale(measure, values) {
   const say = measure === "latency" ? seconds : measure === "cost" ? usd : plain;
-  if (measure.startsWith("score ")) {
-    const binary = values.every((value) => value === 0 || value === 1);
-    return { low: 0, high: 1, top: 1, say: binary ? percent : say, end: binary ? "100%" : "1", bins: binary ? 2 : BINS };
-  }
+  if (measure.startsWith("score ")) return { low: 0, high: 1, top: 1, say, end: "1" };
   const top = reduce(values, Math.max);
   const high = quantile(values, 0.99) || top || 1;
-  return { low: 0, high, top, say, end: `${say(high)}${top > high ? " and more" : ""}`, bins: BINS };
+  return { low: 0, high, top, say, end: `${say(high)}${top > high ? " and more" : ""}` };
 }
 
-function describe(measure, scale) {
-  if (measure === "latency") return "per result";
+function describe(measure) {
   if (measure === "cost") return "per result, uncached";
-  return scale.bins === 2 ? "0 or 1" : "0 to 1";
+  return measure === "latency" ? "per result" : "score";
 }
 
 function drawStrip(values, scale, { run, state, measure, variant }) {
-  const bins = new Array(scale.bins).fill(0);
-  for (const value of values) bins[Math.min(Math.floor(((value - scale.low) / (scale.high - scale.low)) * scale.bins), scale.bins - 1)] += 1;
+  const bins = new Array(BINS).fill(0);
+  for (const value of values) bins[Math.min(Math.floor(((value - scale.low) / (scale.high - scale.low)) * BINS), BINS - 1)] += 1;
   const most = Math.max(...bins, 1);
   const name = `${measure.replace(/^score /, "")}, ${run.variants[variant].label}: ${values.length} values, mean ${scale.say(mean(values))}, median ${scale.say(median(values))}`;
-  const width = WIDTH / scale.bins;
-  const bars = bins.map((size, bin) => bar({ size, bin, most, width, scale, variant, choose: (low, high) =>
-    state.update({ range: `${measure}:${low}:${high}`, variant: run.variants.length > 1 ? String(variant) : "" }) }));
+  const width = WIDTH / BINS;
+  const choose = (low, high) => state.update(filterFor(run, measure, low, high, variant));
+  const bars = bins.map((size, bin) => bar({ size, bin, most, width, scale, choose }));
   return drawing("svg", { class: `strip v${variant % 8}`, viewBox: `0 0 ${WIDTH} ${STRIP + GAP}`, preserveAspectRatio: "none", role: "img", "aria-label": name },
     drawing("line", { class: "ground", x1: 0, x2: WIDTH, y1: STRIP, y2: STRIP }), ...bars);
 }
 
 function bar({ size, bin, most, width, scale, choose }) {
-  const step = (scale.high - scale.low) / scale.bins;
+  const step = (scale.high - scale.low) / BINS;
   const low = scale.low + bin * step;
-  const high = bin === scale.bins - 1 ? scale.top : low + step;
+  const high = bin === BINS - 1 ? scale.top : low + step;
   // A bar of one case must be seen beside one of thousands.
   const height = size === 0 ? 0 : Math.max((size / most) * STRIP, 2);
-  const title = scale.bins === 2 ? `${bin}: ${size}` : `${scale.say(low)} to ${scale.say(high)}: ${size}`;
+  const title = `${scale.say(low)} to ${scale.say(high)}: ${size}`;
   return drawing("g", { class: size ? "bar-hit" : "bar-none", on: size ? { click: () => choose(low, high) } : {} },
     drawing("rect", { class: "hit", x: bin * width, y: 0, width, height: STRIP }),
     drawing("rect", { class: "fill", x: bin * width + 0.75, y: STRIP - height, width: width - 1.5, height, rx: 1 }),

@@ -88,12 +88,17 @@ export class CaseTable {
   }
 
   #reveal(place) {
-    const sticky = parseFloat(getComputedStyle(this.node).getPropertyValue("--sticky")) || 0;
+    const sticky = this.head.getBoundingClientRect().height + stickyHeight(this.node);
     const top = this.body.getBoundingClientRect().top + place * this.height;
     if (top < sticky) scrollBy(0, top - sticky);
     else if (top + this.height > innerHeight) scrollBy(0, top + this.height - innerHeight + 8);
     this.#draw();
   }
+}
+
+function stickyHeight(node) {
+  const toolbar = node.previousElementSibling;
+  return toolbar && getComputedStyle(toolbar).position === "sticky" ? toolbar.offsetHeight : 0;
 }
 
 function drawRow(run, number, variant, place) {
@@ -106,8 +111,8 @@ function drawRow(run, number, variant, place) {
     element("span", { role: "cell", class: "cell case" }, foreign("span", "id", run.caseId(number)), tagLine(run, number)),
     element("span", { role: "cell", class: "cell text" }, foreign("span", "input", inputLine(run, number)), outputLine(run, worst)),
     element("span", { role: "cell", class: "cell why" }, reasons(run, worst)),
-    element("span", { role: "cell", class: "cell time" }, times.length ? seconds(Math.max(...times)) : "–"),
-    element("span", { role: "cell", class: "cell cost" }, costs.length ? usd(costs.reduce((sum, cost) => sum + cost, 0)) : "–"));
+    element("span", { role: "cell", class: "cell time" }, times.length ? seconds(Math.max(...times)) : "-"),
+    element("span", { role: "cell", class: "cell cost" }, costs.length ? usd(costs.reduce((sum, cost) => sum + cost, 0)) : "-"));
 }
 
 /* A mark per repeat, a group per variant: how often a case holds is seen at a glance. Many repeats become counts. */

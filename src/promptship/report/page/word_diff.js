@@ -61,13 +61,36 @@ function walkBack(before, after, trace, most) {
   return steps.reverse();
 }
 
-/* Neighbouring words of one kind become one piece; a blank between two changed words belongs to the change. */
+/* Changes with only blanks between them become one: "at once" for "right away", not word by word in turn. */
 function join(steps) {
   const pieces = [];
+  let change = { removed: "", added: "", blank: "" };
+  const flush = () => {
+    for (const kind of ["removed", "added"]) if (change[kind]) pieces.push({ kind, text: change[kind] });
+    if (change.blank) pieces.push({ kind: "same", text: change.blank });
+    change = { removed: "", added: "", blank: "" };
+  };
   for (const [kind, text] of steps) {
-    const last = pieces.at(-1);
-    if (last?.kind === kind) last.text += text;
-    else pieces.push({ kind, text });
+    const open = change.removed || change.added;
+    if (kind === "same" && open && !isWord(text)) change.blank += text;
+    else if (kind === "same") { flush(); pieces.push({ kind, text }); }
+    else takeInto(change, kind, text);
   }
-  return pieces;
+  flush();
+  return merge(pieces);
+}
+
+function takeInto(change, kind, text) {
+  // The blank stood in both texts.
+  if (change.blank) for (const side of ["removed", "added"]) if (change[side]) change[side] += change.blank;
+  change.blank = "";
+  change[kind] += text;
+}
+
+function merge(pieces) {
+  return pieces.reduce((merged, piece) => {
+    if (merged.at(-1)?.kind === piece.kind) merged.at(-1).text += piece.text;
+    else merged.push({ ...piece });
+    return merged;
+  }, []);
 }
