@@ -172,7 +172,7 @@ class ResponseCache:
             return _open(self._path)
         except _DamagedError as error:
             aside = _set_aside(self._path, found)
-            told = f"the response cache {str(self._path)!r} was damaged ({error}); it is now {str(aside)!r}, a new one begins"
+            told = f"the response cache {str(self._path)!r} was damaged ({error}) and is {str(aside)!r} now"
             warnings.warn(told, CacheWarning, stacklevel=3)
         return _open(self._path)
 

@@ -191,20 +191,21 @@ class ModelHub:
             from promptship.models._openai_transport import OpenAIModel
 
             return OpenAIModel(self._transport_of(road), road.model, rates=rates, timeout_s=limits.timeout_s)
-        if road.kind == "litellm":
-            from promptship.models._litellm import LiteLLMModel
-
-            return LiteLLMModel(config, api_key=road.api_key, env=self._env, rates=rates, timeout_s=limits.timeout_s)
-        key = (road.kind, road.model)
+        name = config.model_dump_json() if road.kind == "litellm" else road.model
+        key = (road.kind, name)
         if key not in self._leaves:
-            self._leaves[key] = self._open_own(config, road)
+            self._leaves[key] = self._open_own(config, road, rates, limits)
         return self._leaves[key]
 
-    def _open_own(self, config: ModelConfig, road: Road) -> CompletionModel:
+    def _open_own(self, config: ModelConfig, road: Road, rates: Rates | None, limits: Limits) -> CompletionModel:
         if road.kind == "fake":
             return open_fake(road.model)
         if road.kind == "replay":
             return ReplayModel(road.model)
+        if road.kind == "litellm":
+            from promptship.models._litellm import LiteLLMModel
+
+            return LiteLLMModel(config, api_key=road.api_key, env=self._env, rates=rates, timeout_s=limits.timeout_s)
         from promptship.models.local import open_local
 
         return open_local(config, cache_dir=self._cache_dir)

@@ -29,7 +29,7 @@ MOST_BYTES = 20_000_000
 """Longest answer that is read, in bytes, after decompression."""
 
 _MOST_ERROR_BYTES = 65_536
-_OK = 200
+_SUCCESS = range(200, 300)
 _KEEP_ALIVE_S = 30.0
 _PATH = "/chat/completions"
 
@@ -68,7 +68,7 @@ class OpenAITransport:
     def __repr__(self) -> str:
         return f"OpenAITransport({self.origin!r})"
 
-    async def post(self, body: bytes, *, limit: aiohttp.ClientTimeout, shown: str) -> bytes | Refusal:  # noqa: ASYNC109 - aiohttp's own timer costs one call_at
+    async def post(self, body: bytes, *, limit: aiohttp.ClientTimeout, shown: str) -> bytes | Refusal:
         """Send a body and return that of the answer, or the refusal.
 
         Raises:
@@ -80,7 +80,7 @@ class OpenAITransport:
         try:
             async with self._open().post(self._url, data=body, timeout=limit, allow_redirects=False) as answer:
                 status = answer.status
-                if status == _OK:
+                if status in _SUCCESS:
                     return self.clean(await self._read(answer, shown))
                 return await self._read_refusal(answer)
         except (self._aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -99,7 +99,7 @@ class OpenAITransport:
         try:
             async with self._open().post(self._url, data=body, timeout=limit, allow_redirects=False) as answer:
                 status = answer.status
-                if status != _OK:
+                if status not in _SUCCESS:
                     yield await self._read_refusal(answer)
                     return
                 async for chunk in answer.content.iter_any():
@@ -179,7 +179,8 @@ class OpenAITransport:
         if isinstance(error, self._aiohttp.ClientPayloadError):
             return ConnectionFailedError(f"{shown}: the connection broke in the middle of the answer", status=status)
         if isinstance(error, self._aiohttp.ClientResponseError):
-            return BadResponseError(f"{shown} does not speak HTTP: {error.message!r:.200}")
+            reason = error.message.partition("\n")[0]
+            return BadResponseError(f"{shown} does not speak HTTP: {reason!r:.200}")
         if isinstance(error, self._aiohttp.ServerDisconnectedError):
             return ConnectionFailedError(f"{shown}: the server closed the connection without an answer", status=status)
         if status is not None:
@@ -253,7 +254,7 @@ class OpenAIModel:
             refusal = Refusal(status_in(streamed.error), streamed.error, headers={}, now=0.0)
             return self._refused(refusal, latency_s)
         if not streamed.finished:
-            raise ConnectionFailedError(f"{self._shown}: the stream ended in the middle of the answer", status=_OK)
+            raise ConnectionFailedError(f"{self._shown}: the stream ended in the middle of the answer", status=_SUCCESS.start)
         # The key may have come in two chunks, so the whole is looked through once more.
         return self._parse(self._transport.clean(streamed.payload()), request, latency_s)
 

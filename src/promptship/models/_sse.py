@@ -59,6 +59,12 @@ class StreamedCompletion:
             self._take_line(line.removesuffix(b"\r"), pieces)
         return pieces
 
+    def take(self, event: dict[str, Any]) -> list[str]:
+        """Take an event that is parsed already and return the pieces of text in it."""
+        pieces: list[str] = []
+        self._take_delta(event, pieces)
+        return pieces
+
     @property
     def has_text(self) -> bool:
         """True where text came in pieces."""
