@@ -9,17 +9,23 @@ from promptship.prompts._closure import build_closure
 from promptship.prompts._document import PromptDocument
 from promptship.prompts._fence import FENCE_SENTENCE, fence_name
 from promptship.prompts._frontmatter import parse_prompt
+from promptship.prompts._lint import LintCode, LintFinding, Severity, lint_prompt
 from promptship.prompts._partials import collect_partials
 from promptship.prompts._picoschema import parse_picoschema
 from promptship.prompts._render import Renderer
+from promptship.prompts._rewrite import write_frontmatter
+from promptship.prompts._samples import sample_inputs
 from promptship.prompts._source import decode_source
 from promptship.prompts._yaml import YamlDocument, parse_yaml
 
 __all__ = [
     "FENCE_SENTENCE",
+    "LintCode",
+    "LintFinding",
     "Printed",
     "PromptDocument",
     "Renderer",
+    "Severity",
     "TemplateUse",
     "UnreachableBranch",
     "UsePlace",
@@ -29,7 +35,10 @@ __all__ = [
     "collect_partials",
     "decode_source",
     "fence_name",
+    "lint_prompt",
     "parse_picoschema",
     "parse_prompt",
     "parse_yaml",
+    "sample_inputs",
+    "write_frontmatter",
 ]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from jinja2 import nodes
 
 from promptship.prompts._branches import UnreachableBranch, find_unreachable
+from promptship.prompts._checks import declared_inputs
 from promptship.prompts._sandbox import PromptEnvironment
 from promptship.prompts._tags import read_tag
 
@@ -78,12 +79,12 @@ class TemplateUse:
 
     def undeclared(self, schema: JsonObject) -> dict[str, UsePlace]:
         """Return inputs that are read but not in `schema`, and where first."""
-        declared = schema.get("properties") or {}
-        return {name: place for name, place in self.inputs.items() if name not in declared}  # type: ignore[operator]  # a mapping, by the schema of schemas
+        declared = declared_inputs(schema)
+        return {name: place for name, place in self.inputs.items() if name not in declared}
 
     def unused(self, schema: JsonObject) -> list[str]:
         """Return inputs that are in `schema` but never read."""
-        return [name for name in schema.get("properties") or {} if name not in self.inputs]  # type: ignore[union-attr]  # see above
+        return [name for name in declared_inputs(schema) if name not in self.inputs]
 
     def printed_in(self, *roles: str) -> list[Printed]:
         """Return the inputs that may be printed in messages of one of `roles`."""
@@ -317,23 +318,24 @@ class _Walker:
     def _flow(self, node: nodes.Node | None, scope: _Scope, caller: _MacroValue | None = None) -> Flow:
         match node:
             case None | nodes.Const() | nodes.TemplateData():
-                return _NOTHING
+                found = _NOTHING
             case nodes.Name():
-                return self._flow_of_name(node, scope)
+                found = self._flow_of_name(node, scope)
             case nodes.Getattr() | nodes.Getitem():
-                return self._flow_of_item(node, scope)
+                found = self._flow_of_item(node, scope)
             case nodes.Call():
-                return self._flow_of_call(node, scope, caller)
+                found = self._flow_of_call(node, scope, caller)
             case nodes.Filter():
-                return self._flow_of_filter(node, scope)
+                found = self._flow_of_filter(node, scope)
             case nodes.Compare() | nodes.Test() | nodes.Not():
                 self._flow_of_children(node, scope)
-                return _NOTHING
+                found = _NOTHING
             case nodes.CondExpr():
                 self._flow(node.test, scope)
-                return self._flow(node.expr1, scope) | self._flow(node.expr2, scope)
+                found = self._flow(node.expr1, scope) | self._flow(node.expr2, scope)
             case _:
-                return self._flow_of_children(node, scope)
+                found = self._flow_of_children(node, scope)
+        return found
 
     def _flow_of_children(self, node: nodes.Node, scope: _Scope) -> Flow:
         found = _NOTHING

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import nodes
 
+from promptship.prompts._checks import declared_inputs
 from promptship.prompts._filters import LOOP
 
 if TYPE_CHECKING:
@@ -49,20 +50,22 @@ def _in_chain(node: nodes.If, schema: JsonObject) -> Iterator[tuple[int, str]]:
     """Yield line and reason for each branch of `if … elif … else` that is never taken."""
     earlier: list[nodes.Expr] = []
     certain = False
-    for branch in (node, *node.elif_):
-        value = _constant(branch.test)
+    branches: list[nodes.If] = [node, *node.elif_]
+    for branch in branches:
+        test: Any = branch.test
+        value = _constant(test)
         if certain:
             yield branch.lineno, "an earlier condition always holds"
-        elif branch.test in earlier:
+        elif test in earlier:
             yield branch.lineno, "the condition repeats an earlier one"
         elif value is not None and not value[0]:
             yield branch.lineno, "the condition never holds"
         else:
-            reason = _outside_enum(branch.test, schema)
+            reason = _outside_enum(test, schema)
             if reason:
                 yield branch.lineno, reason
         certain = certain or (value is not None and bool(value[0]))
-        earlier.append(branch.test)
+        earlier.append(test)
     if certain and node.else_:
         yield node.else_[0].lineno, "an earlier condition always holds"
 
@@ -75,7 +78,7 @@ def _constant(node: nodes.Expr) -> tuple[Any] | None:
         return None
 
 
-def _is_empty(node: nodes.Expr) -> bool:
+def _is_empty(node: nodes.Node) -> bool:
     if isinstance(node, nodes.Filter) and node.name == LOOP and node.node is not None:
         node = node.node
     return isinstance(node, nodes.List | nodes.Tuple) and not node.items
@@ -83,8 +86,8 @@ def _is_empty(node: nodes.Expr) -> bool:
 
 def _outside_enum(test: nodes.Expr, schema: JsonObject) -> str | None:
     name, compared = _comparison(test)
-    properties: Any = schema.get("properties") or {}
-    allowed = properties.get(name, {}).get("enum") if name and isinstance(properties.get(name), dict) else None
+    declared = declared_inputs(schema).get(name or "")
+    allowed = declared.get("enum") if isinstance(declared, dict) else None
     if allowed is None or not compared or any(value in allowed for value in compared):
         return None
     shown = " or ".join(map(repr, compared))

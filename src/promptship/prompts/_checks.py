@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-__all__ = ["Check", "compile_check", "explain_value"]
+    from promptship.domain import JsonObject
+
+__all__ = ["Check", "compile_check", "declared_inputs", "explain_value"]
 
 Check: TypeAlias = Callable[[Any], bool]
 
@@ -28,6 +30,12 @@ _TYPES: dict[str, Check] = {
 _LONGEST_SHOWN = 80
 
 
+def declared_inputs(schema: JsonObject) -> dict[str, Any]:
+    """Return the schemas of the inputs that an object schema declares, by name."""
+    properties = schema.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
 def compile_check(schema: Any, root: Any) -> Check:
     """Return a function that says whether a value fits `schema`.
 
@@ -44,7 +52,9 @@ def explain_value(value: Any, schema: Any, root: Any) -> str:
     if isinstance(schema, dict) and set(schema) <= {"type", *_ANNOTATIONS}:
         return f"expected {_shown_type(schema.get('type'))}, got {_kind(value)} {_shown(value)}"
     try:
-        errors = sorted(_validator(schema, root).iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
+        errors = sorted(
+            _validator(schema, root).iter_errors(value), key=lambda error: list(map(str, error.absolute_path))
+        )
     except RecursionError:
         return "the schema refers to itself without end"
     if not errors:
@@ -117,7 +127,9 @@ def _object_check(schema: dict[str, Any]) -> Check | None:
     def check_object(value: Any) -> bool:
         if not isinstance(value, dict):
             return True
-        return all(key in value for key in required) and all(checks.get(key, other)(item) for key, item in value.items())
+        return all(key in value for key in required) and all(
+            checks.get(key, other)(item) for key, item in value.items()
+        )
 
     return check_object
 
@@ -139,14 +151,13 @@ def _by_library(schema: Any, root: Any) -> Check:
 
 
 def _validator(schema: Any, root: Any) -> Validator:
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 60 ms that a prompt with plain inputs never pays
-    from jsonschema.validators import validator_for  # noqa: PLC0415 - see above
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend, validator_for
 
-    kind = validator_for(root, default=Draft202012Validator)
+    kind: Any = validator_for(root, default=Draft202012Validator)
     checker = kind.TYPE_CHECKER.redefine("array", lambda _, value: isinstance(value, list | tuple))
-    from jsonschema.validators import extend  # noqa: PLC0415 - see above
-
-    whole = extend(kind, type_checker=checker)(root)
+    make: Any = extend
+    whole: Validator = make(kind, type_checker=checker)(root)
     return whole if schema is root else whole.evolve(schema=schema)
 
 

@@ -63,9 +63,7 @@ def implicit_schema(body: str, partials: Mapping[str, str]) -> JsonObject:
     """
     use = analyse(body, partials)
     names = sorted(name for name in use.inputs if name != "history")
-    properties: dict[str, JsonValue] = {
-        name: {} if name in use.structured else {"type": "string"} for name in names
-    }
+    properties: dict[str, JsonValue] = {name: {} if name in use.structured else {"type": "string"} for name in names}
     schema: JsonObject = {"type": "object", "properties": properties}
     required = {"required": cast("JsonValue", names)} if names else {}
     return {**schema, **required, "additionalProperties": False}

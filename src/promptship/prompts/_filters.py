@@ -12,8 +12,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Undefined
-from jinja2.defaults import DEFAULT_FILTERS, DEFAULT_TESTS
-from jinja2.filters import make_attrgetter
+from jinja2.filters import FILTERS, make_attrgetter
+from jinja2.tests import TESTS
 from jinja2.utils import pass_environment
 
 from promptship.errors import RenderError
@@ -45,7 +45,7 @@ _FROM_JINJA = (
 
 def allowed_filters() -> dict[str, Callable[..., Any]]:
     """Return every filter that a template may use, by name, each behind the guard."""
-    plain = {name: DEFAULT_FILTERS[name] for name in _FROM_JINJA}
+    plain = {name: FILTERS[name] for name in _FROM_JINJA}
     ours = {"join": _join, "tojson": _to_json, "string": text_of, CONCAT: _concat, SLICE: _slice}
     guarded = {name: _guard(name, function) for name, function in {**plain, **ours}.items()}
     return {**guarded, "default": _default, "d": _default, LOOP: _count_rounds}
@@ -53,7 +53,8 @@ def allowed_filters() -> dict[str, Callable[..., Any]]:
 
 def allowed_tests() -> dict[str, Callable[..., Any]]:
     """Return every test that a template may use, by name; each looks at raw values and answers yes or no."""
-    return {name: _unwrapping(function) for name, function in DEFAULT_TESTS.items()}
+    tests: dict[str, Any] = dict(TESTS)
+    return {name: _unwrapping(function) for name, function in tests.items()}
 
 
 def text_of(value: Any) -> str:
@@ -234,4 +235,3 @@ def check_product(left: Any, right: Any) -> None:
             limit = MOST_CHARS if isinstance(repeated, str) else _MOST_COUNT
             if len(repeated) * times > limit:
                 raise RenderError(f"a repetition makes more than {limit:,} items")
-

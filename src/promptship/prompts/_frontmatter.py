@@ -33,8 +33,8 @@ def parse_prompt(text: str, *, path: str) -> PromptDocument:
         path: The file, as messages name it.
 
     Raises:
-        SourceError: Anything wrong in the frontmatter or the template; every problem, with line and column. A `.prompty`
-            file and a body in dotprompt's Handlebars are refused with a hint.
+        SourceError: Anything wrong in the frontmatter or the template; every problem, with line and column. A
+            `.prompty` file and a body in dotprompt's Handlebars are refused with a hint.
 
     Example:
         >>> parse_prompt("Say hello to {{ name }}.", path="hello.prompt").input_schema["required"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptship.domain import Message
 from promptship.errors import InputError, did_you_mean
-from promptship.prompts._checks import compile_check, explain_value
+from promptship.prompts._checks import compile_check, declared_inputs, explain_value
 from promptship.prompts._sandbox import NotGiven
 from promptship.prompts._taint import Untrusted
 
@@ -33,7 +33,7 @@ class InputBinder:
 
     def __init__(self, closure: Closure, *, name: str, takes_history: bool) -> None:
         schema = closure.input_schema
-        properties: Any = schema.get("properties") or {}
+        properties = declared_inputs(schema)
         required: Any = schema.get("required") or []
         self._name = name
         self._schema = schema
@@ -44,7 +44,7 @@ class InputBinder:
         self._checks: dict[str, Check] = {key: compile_check(value, schema) for key, value in properties.items()}
         self._required = tuple(key for key in required if key not in closure.defaults)
         self._whole = _whole_check(schema)
-        self._absent = {key: NotGiven(name=key) for key in properties}
+        self._absent = {key: NotGiven(hint=f"the optional input {key!r} was not given") for key in properties}
         self._takes_more = schema.get("additionalProperties", False) is not False
 
     @property
@@ -60,10 +60,7 @@ class InputBinder:
         """
         given = {**self._defaults, **inputs} if self._defaults else dict(inputs)
         history = self._read_history(given.pop("history")) if "history" in given else ()
-        problems: list[str] = []
-        for key in self._required:
-            if key not in given:
-                problems.append(self._missing(key, inputs))
+        problems = [self._missing(key, inputs) for key in self._required if key not in given]
         variables: dict[str, Any] = self._absent.copy()
         for key, value in given.items():
             self._bind_one(key, value, variables, problems)
@@ -79,7 +76,7 @@ class InputBinder:
             problems.append(f"unexpected input {key!r}{did_you_mean(str(key), self._known)}")
             return
         if check is not None and not check(value):
-            schema = self._schema["properties"][key]  # type: ignore[index, call-overload]  # a check was made from it
+            schema = declared_inputs(self._schema)[key]
             problems.append(f"input {key!r}: {explain_value(value, schema, self._schema)}")
             return
         untrusted = key in self._untrusted

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from promptship.domain import OutputContract
 from promptship.errors import Problem, did_you_mean
-from promptship.prompts._checks import compile_check, explain_value
+from promptship.prompts._checks import compile_check, declared_inputs, explain_value
 from promptship.prompts._names import check_input_name
 from promptship.prompts._picoschema import read_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from promptship.domain import JsonObject, JsonValue
+    from promptship.domain import JsonObject
     from promptship.prompts._yaml import YamlDocument
 
 __all__ = ["read_keys"]
@@ -150,8 +150,7 @@ class _Reader:
             self.note(steps, "the schema of the inputs must describe an object with properties")
             return
         self.fields["input_schema"] = schema
-        names: Any = schema.get("properties", {})
-        for name in names:
+        for name in declared_inputs(schema):
             fault = check_input_name(name)
             if fault:
                 self.note(self._step_of(steps, value, name), fault, value=False)
@@ -172,7 +171,7 @@ class _Reader:
             self.note(("input", "default"), f"default is {value!r}; expected a mapping from inputs to values")
             return
         schema = self.fields.get("input_schema")
-        properties: Any = schema.get("properties", {}) if schema else {}
+        properties = declared_inputs(schema or {})
         for name, item in value.items():
             steps = ("input", "default", name)
             if schema is not None and name not in properties:
@@ -188,9 +187,9 @@ class _Reader:
         schema = self.fields.get("input_schema")
         for name, item in value.items():
             steps = ("input", "trust", name)
-            if schema is not None and name not in schema.get("properties", {}):
-                known = schema.get("properties", {})
-                self.note(steps, f"trust for the unknown input {name!r}{did_you_mean(name, known)}", value=False)
+            if schema is not None and name not in declared_inputs(schema):
+                meant = did_you_mean(name, declared_inputs(schema))
+                self.note(steps, f"trust for the unknown input {name!r}{meant}", value=False)
             if item not in _TRUSTS:
                 meant = did_you_mean(str(item), _TRUSTS)
                 self.note(steps, f"trust of {name!r} is {item!r}; expected plain or untrusted{meant}")
@@ -224,7 +223,7 @@ class _Reader:
         steps = ("output", "choices")
         fits = isinstance(value, list) and value and all(isinstance(item, str) and item for item in value)
         if not fits or len(set(value)) < len(value):
-            hint = "quote answers that YAML reads as something else, such as \"true\" or \"1\""
+            hint = 'quote answers that YAML reads as something else, such as "true" or "1"'
             self.note(steps, f"choices is {value!r}; expected a list of different texts", hint)
             return ()
         if schema is not None:
@@ -264,7 +263,9 @@ class _Reader:
             return None
         name = function.get("name")
         if not isinstance(name, str) or not name:
-            self.note(steps, f"a tool's name is {name!r}; expected text", "write {name: find_order, parameters: {id: string}}")
+            self.note(
+                steps, f"a tool's name is {name!r}; expected text", "write {name: find_order, parameters: {id: string}}"
+            )
             return None
         parameters = function.get("parameters", {})
         schema = read_schema(parameters, (*steps, "parameters"), self._note_schema)

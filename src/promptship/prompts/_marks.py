@@ -1,8 +1,8 @@
 r"""Marks: what role tags and untrusted values leave in rendered text, and the state of one render behind them.
 
-A mark is `\x02` + 39 random digits + `:` + one digit of kind + one number + `:` + site + `\x03`. Digits survive `upper`
-and `lower`. The 39 digits are drawn anew for each render, so no value can hold a mark; values that hold `\x02` or `\x03`
-are refused where they are trusted, and never stand in the text that is split where they are not.
+A mark is `\x02` + 39 random digits + `:` + one digit of kind + one number + `:` + site + `\x03`. Digits survive
+`upper` and `lower`. The 39 digits are drawn anew for each render, so no value can hold a mark; values that hold `\x02`
+or `\x03` are refused where they are trusted, and never stand in the text that is split where they are not.
 """
 
 from __future__ import annotations

@@ -19,7 +19,13 @@ _KINDS = ("image", "file", "audio")
 _MIME = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]*")
 # No `file:`: a model server could be made to read its own disk.
 _URL = re.compile(r"(?:https?|gs|s3|data):[^\s]+")
-_AUDIO_FORMATS = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav"}
+_AUDIO_FORMATS = {
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/wave": "wav",
+}
 
 
 def media_part(value: JsonObject, *, source: str) -> JsonObject:

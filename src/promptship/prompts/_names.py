@@ -48,7 +48,8 @@ def check_partial_name(name: str) -> str | None:
         "'tone.j2' is not the name of a partial: expected a path below prompts/ whose file is called like '_tone.j2'"
     """
     if not _PARTIAL.fullmatch(name):
-        return f"{name!r} is not the name of a partial: expected a path below prompts/ whose file is called like '_tone.j2'"
+        expected = "a path below prompts/ whose file is called like '_tone.j2'"
+        return f"{name!r} is not the name of a partial: expected {expected}"
     if unicodedata.normalize("NFC", name) != name:
         return f"the name {name!r} is not in Unicode NFC"
     return None

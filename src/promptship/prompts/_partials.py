@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["collect_partials"]
 
 
-def collect_partials(
-    body: str, load: Callable[[str], str | None], *, path: str, body_line: int = 1
-) -> dict[str, str]:
+def collect_partials(body: str, load: Callable[[str], str | None], *, path: str, body_line: int = 1) -> dict[str, str]:
     """Collect every partial that a template reaches by include, import, from or extends.
 
     Args:

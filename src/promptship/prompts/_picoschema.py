@@ -21,7 +21,22 @@ _SCALARS = ("string", "integer", "number", "boolean", "null", "any")
 _KEY = re.compile(r"(?P<name>[^?()]*)(?P<optional>\?)?(?:\((?P<kind>[^,()]+)(?:,\s*(?P<description>.*))?\))?")
 _KINDS = ("array", "enum", "object", "*")
 _KEYWORDS = {
-    *("type", "enum", "const", "anyOf", "oneOf", "allOf", "not", "if", "then", "else", "$ref", "$defs", "$schema", "$id"),
+    *(
+        "type",
+        "enum",
+        "const",
+        "anyOf",
+        "oneOf",
+        "allOf",
+        "not",
+        "if",
+        "then",
+        "else",
+        "$ref",
+        "$defs",
+        "$schema",
+        "$id",
+    ),
     *("properties", "required", "additionalProperties", "items", "prefixItems", "minItems", "maxItems", "uniqueItems"),
     *("minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
     *("multipleOf", "description", "title", "default", "examples", "contains", "patternProperties", "definitions"),
@@ -50,9 +65,9 @@ def parse_picoschema(value: JsonValue, *, path: str = "schema") -> JsonObject:
     """Turn Picoschema into JSON Schema.
 
     Args:
-        value: A scalar such as `string, the name`, or a mapping from fields to scalars and mappings. `name?` is optional
-            and may be null; `name(array, why)`, `name(enum, why)`, `name(object, why)` say what the value is; `(*)`
-            allows every other field.
+        value: A scalar such as `string, the name`, or a mapping from fields to scalars and mappings. `name?` is
+            optional and may be null; `name(array, why)`, `name(enum, why)`, `name(object, why)` say what the value is;
+            `(*)` allows every other field.
         path: What messages call the schema.
 
     Returns:
@@ -167,8 +182,8 @@ def _or_null(schema: JsonObject) -> JsonObject:
 
 
 def _read_json_schema(value: JsonObject, steps: Steps, note: Note) -> JsonObject:
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 60 ms that Picoschema never pays
-    from jsonschema.validators import validator_for  # noqa: PLC0415 - see above
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
 
     kind = validator_for(value, default=Draft202012Validator)
     for error in kind(kind.META_SCHEMA).iter_errors(value):
@@ -206,4 +221,4 @@ def _points_somewhere(target: str, root: Any) -> bool:
             root = root[key]
         else:
             return False
-    return target in {"#"} or target.startswith("#/")
+    return target == "#" or target.startswith("#/")

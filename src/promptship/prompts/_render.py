@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jinja2.exceptions import TemplateSyntaxError, UndefinedError
+from jinja2.runtime import Context
 
 from promptship.domain import RenderedPrompt
 from promptship.errors import PromptshipError, RenderError, did_you_mean
@@ -53,7 +54,8 @@ class Renderer:
     def __init__(self, closure: Closure, *, name: str = "prompt", body_line: int = 1) -> None:
         self._name = name
         self._first_line = body_line
-        self._sources = {None: closure.template, **closure.partials}
+        self._sources: dict[str | None, str] = {None: closure.template}
+        self._sources.update(closure.partials)
         self._environment = PromptEnvironment(closure.partials)
         self._template = self._compile(closure)
         tags = self._environment.tags
@@ -70,7 +72,8 @@ class Renderer:
 
         Raises:
             InputError: Inputs that are missing, unexpected, of the wrong type, or that hold what no text may.
-            RenderError: The template fails on these inputs, passes a limit, or prints untrusted text in a system message.
+            RenderError: The template fails on these inputs, passes a limit, or prints untrusted text in a system
+                message.
         """
         variables, history = self._binder.bind(inputs)
         state = RenderState()
@@ -84,7 +87,7 @@ class Renderer:
 
     def _render_text(self, variables: Mapping[str, Any]) -> str:
         template = self._template
-        context = template.new_context({**self._constants, **variables}, shared=True)
+        context = Context(self._environment, {**self._constants, **variables}, template.name, template.blocks)
         pieces: list[str] = []
         length = 0
         try:
@@ -95,7 +98,7 @@ class Renderer:
                     check_length(length)
         except PromptshipError as error:
             raise self._placed(error) from None
-        except Exception as error:  # noqa: BLE001 - whatever a template does ends as an error that names its line
+        except Exception as error:
             raise self._explain(error) from error
         return "".join(pieces)
 
@@ -119,7 +122,9 @@ class Renderer:
         for partial, text in self._sources.items():
             if has_control(text):
                 line = text[: min(text.find(mark) % (len(text) + 1) for mark in "\x02\x03")].count("\n") + 1
-                raise RenderError(f"{self._place(partial, line, '')}: the template holds a control character U+0002 or U+0003")
+                raise RenderError(
+                    f"{self._place(partial, line, '')}: the template holds a control character U+0002 or U+0003"
+                )
         if has_control(str(closure.examples)):
             raise RenderError(f"{self._name}: the examples hold a control character U+0002 or U+0003")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import ItemsView, KeysView, ValuesView
 from types import BuiltinMethodType, MethodType
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jinja2 import BaseLoader, StrictUndefined, TemplateNotFound, Undefined, nodes
-from jinja2.exceptions import SecurityError, TemplateSyntaxError, UndefinedError
+from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.runtime import BlockReference, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
@@ -54,7 +55,7 @@ _METHODS: dict[type, frozenset[str]] = {
     list: frozenset(("count", "index")),
     tuple: frozenset(("count", "index")),
 }
-_OPEN_TYPES = (LoopContext, Macro, Namespace, Undefined)
+_DATA_TYPES = (str, int, float, list, tuple, type(None))
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -70,7 +71,7 @@ class NotGiven(Undefined):
     """An optional input that was not given: false, empty and not `defined`, but an error where it is printed."""
 
     def __str__(self) -> str:
-        raise UndefinedError(f"the optional input {self._undefined_name!r} was not given")
+        return str(self._fail_with_undefined_error())
 
 
 class PromptEnvironment(ImmutableSandboxedEnvironment):
@@ -93,8 +94,8 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
             auto_reload=False,
             cache_size=-1,
         )
-        self.filters = allowed_filters()
-        self.tests = allowed_tests()
+        self.filters = {**allowed_filters()}
+        self.tests = {**allowed_tests()}
         self.globals = {"range": _bounded_range, "dict": dict, "namespace": Namespace}
 
     @property
@@ -117,17 +118,15 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         kind = type(obj)
         if kind is Untrusted:
             return self._wrapped(obj, self.getattr(raw_value(obj), attribute))
-        if attribute in _METHODS.get(kind, ()):
+        if attribute in _METHODS.get(kind, ()) or attribute in getattr(obj, "_fields", ()):
             return getattr(obj, attribute)
         if kind is dict:
             return self.getitem(obj, attribute)
-        if isinstance(obj, _OPEN_TYPES) and not attribute.startswith("_"):
-            return super().getattr(obj, attribute)
-        if isinstance(obj, tuple) and attribute in getattr(obj, "_fields", ()):
-            return getattr(obj, attribute)
-        if isinstance(obj, str | int | float | list | tuple) or obj is None:
+        if isinstance(obj, _DATA_TYPES):
             return self.undefined(obj=obj, name=attribute)
-        return super().getattr(obj, attribute) if not attribute.startswith("_") else self._refuse(obj, attribute)
+        if attribute.startswith("_"):
+            raise SecurityError(f"the attribute {attribute!r} of a {kind.__name__} cannot be read")
+        return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Return an item of a list, an object or text; undefined where there is none."""
@@ -144,21 +143,23 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         except (LookupError, TypeError):
             return self.undefined(obj=obj, name=argument)
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - Jinja's signature: no keyword may collide
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063 - Jinja's signature
         """Call what a template may call: macros, blocks, loops, our globals, and allowed methods."""
         kind = type(__obj)
+        if kind is MethodType and type(__obj.__self__) is RoleTags:
+            return __obj(*args)
         if kind is Untrusted:
             return __self._call_method(raw_value(__obj), args, kwargs, __obj._name)  # noqa: SLF001 - hidden from templates only
         if kind is BuiltinMethodType:
             return __self._call_method(__obj, args, kwargs, None)
-        is_ours = kind is MethodType and isinstance(__obj.__self__, LoopContext | RoleTags)
-        if is_ours or isinstance(__obj, Macro | BlockReference | LoopContext | Undefined):
+        of_loop = kind is MethodType and isinstance(__obj.__self__, LoopContext)
+        if of_loop or isinstance(__obj, Macro | BlockReference | LoopContext | Undefined):
             return __context.call(__obj, *args, **kwargs)
         if __obj is _bounded_range or __obj is dict or __obj is Namespace:
             return __obj(*args, **kwargs)
         raise SecurityError(f"a {kind.__name__} cannot be called")
 
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's signature
         """Compute `left operator right` within bounds; untrusted if one of the two is."""
         source = find_untrusted((left, right))
         if source is not None:
@@ -195,11 +196,7 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
     def _from_method(self, result: Any, source: str | None) -> Any:
         if source is None or isinstance(result, bool | int):
             return result
-        views = type({}.keys()), type({}.values()), type({}.items())
-        return wrap(list(result) if isinstance(result, views) else result, source)
-
-    def _refuse(self, obj: Any, attribute: str) -> NoReturn:
-        raise SecurityError(f"the attribute {attribute!r} of a {type(obj).__name__} cannot be read")
+        return wrap(list(result) if isinstance(result, KeysView | ValuesView | ItemsView) else result, source)
 
 
 class _PartialLoader(BaseLoader):
@@ -239,7 +236,7 @@ class _Rewriter(NodeTransformer):
         test = nodes.Test(node.expr, "in", [node.ops[0].expr], [], None, None, lineno=node.lineno)
         return test if node.ops[0].op == "in" else nodes.Not(test, lineno=node.lineno)
 
-    def _filter(self, name: str, node: nodes.Expr, arguments: list[nodes.Expr], line: int) -> nodes.Filter:
+    def _filter(self, name: str, node: Any, arguments: list[nodes.Expr], line: int) -> nodes.Filter:
         return nodes.Filter(node, name, arguments, [], None, None, lineno=line)
 
 
@@ -288,4 +285,3 @@ def _check_reference(node: nodes.Node, name: str | None) -> None:
     problem = check_partial_name(target.value)
     if problem:
         raise TemplateSyntaxError(problem, node.lineno, name)
-

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HANDLEBARS_HINT", "check_syntax", "explain_syntax"]
 
-HANDLEBARS_HINT = "promptctl import, which comes in a later version, converts it; until then write Jinja2: {% user %}, {% for %}"
+HANDLEBARS_HINT = (
+    "promptctl import, which comes in a later version, converts it; until then write Jinja2: {% user %}, {% for %}"
+)
 _HANDLEBARS = re.compile(r"\{\{~?\s*(?:[#/>^!@&]|(?:role|media|history|section|json)\b(?!\s*[|.~\[(}-])|else\s*~?\}\})")
 
 
@@ -64,5 +66,5 @@ def _parse(body: str) -> nodes.Template:
     environment = PromptEnvironment({})
     tree = environment.parse(body)
     # Unknown filters and tests are found by the compiler, not by the parser.
-    environment.compile(tree)
+    environment.compile(tree, raw=True)
     return tree

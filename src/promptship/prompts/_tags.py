@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from jinja2 import nodes
 from jinja2.ext import Extension
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RoleTags", "Site", "read_tag"]
 
+_NAMES: tuple[str, ...] = ROLES
 _WITH_EXPRESSION = {"tool", "media"}
 
 
@@ -41,7 +42,7 @@ class Site:
 class RoleTags(Extension):
     """Parses role tags. Each prints a mark at which the rendered text is split into messages."""
 
-    tags: ClassVar[set[str]] = {*ROLES, "history", "media"}
+    tags = {*ROLES, "history", "media"}  # noqa: RUF012 - Jinja declares it on the instance
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -63,25 +64,29 @@ class RoleTags(Extension):
             parser.fail(f"the tag {{% {tag} %}} takes nothing: write the text after it", token.lineno)
         inline = parser.stream.look().lineno == parser.stream.current.lineno
         self.sites.append(Site(parser.name, token.lineno, inline=inline))
-        site = nodes.Const(len(self.sites) - 1, lineno=token.lineno)
-        call = self.call_method("_mark", [nodes.Const(tag), site, expression], lineno=token.lineno)
+        call = self._call(tag, len(self.sites) - 1, expression, token.lineno)
         return nodes.Output([call], lineno=token.lineno)
 
-    def _mark(self, tag: str, site: int, value: object) -> str:
-        state = STATE.get()
-        if tag == "history":
-            return f"\x02{state.nonce}:{HISTORY}0:{site}\x03"
-        if tag not in _WITH_EXPRESSION:
-            return f"\x02{state.nonce}:{ROLE}{ROLES.index(tag)}:{site}\x03"  # type: ignore[arg-type]  # tags are roles here
+    def _call(self, tag: str, site: int, expression: nodes.Expr, line: int) -> nodes.Call:
+        if tag in _WITH_EXPRESSION:
+            arguments = [nodes.Const(tag), nodes.Const(site), expression]
+            return self.call_method("_mark_value", arguments, lineno=line)
+        kind = f"{HISTORY}0" if tag == "history" else f"{ROLE}{_NAMES.index(tag)}"
+        return self.call_method("_mark", [nodes.Const(tag), nodes.Const(f"{kind}:{site}\x03")], lineno=line)
+
+    def _mark(self, _tag: str, end: str) -> str:
+        return f"\x02{STATE.get().nonce}:{end}"
+
+    def _mark_value(self, tag: str, site: int, value: object) -> str:
         name = value._name if isinstance(value, Untrusted) else ""  # noqa: SLF001 - the proxy hides it from templates
         raw = unwrap(value)
         if tag == "tool":
             if not isinstance(raw, str) or not raw:
                 raise RenderError(f"{{% tool %}} needs the id of the tool call as text, not {raw!r}")
-            return state.keep(TOOL, raw, name, site)
+            return STATE.get().keep(TOOL, raw, name, site)
         if not isinstance(raw, dict):
             raise RenderError(f"{{% media %}} needs an object with 'url' or 'data', not {raw!r}")
-        return state.keep(MEDIA, raw, name, site)
+        return STATE.get().keep(MEDIA, raw, name, site)
 
 
 def read_tag(node: nodes.Node) -> tuple[str, nodes.Expr] | None:
@@ -90,5 +95,4 @@ def read_tag(node: nodes.Node) -> tuple[str, nodes.Expr] | None:
         return None
     if node.node.identifier != RoleTags.identifier:
         return None
-    tag, _, expression = node.args
-    return tag.as_const(), expression
+    return node.args[0].as_const(), node.args[-1]

@@ -97,7 +97,7 @@ def unwrap(value: Any) -> Any:
     """Return `value` with every proxy in it replaced by its raw value, and every mark in text by what it stands for."""
     kind = type(value)
     if kind is Untrusted:
-        return value._v
+        return raw_value(value)
     if kind is str:
         return _open_marks(value) if has_control(value) else value
     if kind is list or kind is tuple:
@@ -123,7 +123,7 @@ def find_untrusted(value: Any, depth: int = 0) -> str | None:
     """Return the input that the first proxy in `value` came from, searching lists and objects; None for none."""
     kind = type(value)
     if kind is Untrusted:
-        return str(value._name)
+        return str(value._name)  # noqa: SLF001 - see `raw_value`
     if depth > _DEEPEST:
         return None
     if kind is list or kind is tuple or kind is set:

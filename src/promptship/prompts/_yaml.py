@@ -66,14 +66,14 @@ class YamlDocument:
     _places: _Places
 
     def place(self, path: Sequence[str | int] = (), *, value: bool = False) -> tuple[int, int]:
-        """Return line and column, both 1-based, of what stands at `path`.
+        r"""Return line and column, both 1-based, of what stands at `path`.
 
         Args:
             path: Keys and indexes from the top. Where there is nothing at it, the nearest thing above counts.
             value: True for the place of the value; by default the place of its key, where it has one.
 
         Example:
-            >>> parse_yaml("a:\\n  b: 1", path="x.yaml").place(("a", "b"))
+            >>> parse_yaml("a:\n  b: 1", path="x.yaml").place(("a", "b"))
             (2, 3)
         """
         places = self._places
@@ -95,7 +95,7 @@ class YamlDocument:
 
 
 def parse_yaml(text: str, *, path: str, first_line: int = 1) -> YamlDocument:
-    """Parse one YAML document.
+    r"""Parse one YAML document.
 
     Plain scalars are read as YAML 1.2 does: only `true` and `false` are booleans, `no`, `12:30:45` and dates are text.
     Keys are text. Aliases are allowed as long as what they repeat stays small.
@@ -110,7 +110,7 @@ def parse_yaml(text: str, *, path: str, first_line: int = 1) -> YamlDocument:
             JSON cannot hold, nesting beyond 64 levels, or aliases that repeat more than 10,000 values.
 
     Example:
-        >>> parse_yaml("answer: no\\nat: 2024-01-31", path="x.yaml").value
+        >>> parse_yaml("answer: no\nat: 2024-01-31", path="x.yaml").value
         {'answer': 'no', 'at': '2024-01-31'}
     """
     builder = _Builder(path, first_line)
@@ -241,7 +241,7 @@ class _Builder:
         self._add(frame.value, frame.places, frame.size)
 
     def _take_alias(self, event: yaml.AliasEvent) -> None:
-        anchored = self._anchors.get(event.anchor)
+        anchored = self._anchors.get(event.anchor or "")
         if anchored is None:
             self._stop(event, f"the alias *{event.anchor} stands for nothing that is complete at this point")
             return
@@ -296,7 +296,7 @@ class _Builder:
             self._note(event, f"the YAML tag {shown} is not allowed", hint="remove the tag; quote text that needs it")
 
     def _place(self, event: yaml.Event) -> tuple[int, int]:
-        mark = event.start_mark
+        mark: Any = event.start_mark
         return mark.line + self._first_line, mark.column + 1
 
     def _places(self, event: yaml.Event) -> _Places:
