@@ -8,6 +8,7 @@ PromptshipError
 │   ├── RenderError                  a template that cannot be rendered with these inputs
 │   ├── CanonicalError               a value that has no canonical JSON form
 │   ├── ScorerSetupError             a scorer that cannot be built from its parameters
+│   ├── ScorerError                  a scorer of the user's own that failed while it scored
 │   └── MissingExtraError            an optional dependency that is not installed
 ├── InfrastructureError           3  network, provider, disk
 │   ├── ModelError                   a call that got no usable answer
@@ -56,6 +57,7 @@ __all__ = [
     "ReferenceNotFoundError",
     "RenderError",
     "RunInterruptedError",
+    "ScorerError",
     "ScorerSetupError",
     "ServerError",
     "SourceError",
@@ -148,6 +150,10 @@ class CanonicalError(UsageError):
 
 class ScorerSetupError(UsageError):
     """A scorer that cannot be built: unknown type, bad regular expression, bad schema, missing value."""
+
+
+class ScorerError(UsageError):
+    """A scorer of the user's own raised, or returned what is no score; the cell is an error, never a zero."""
 
 
 class MissingExtraError(UsageError):
