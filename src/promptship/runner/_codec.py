@@ -42,6 +42,18 @@ _LONGEST_MESSAGE = 2000
 _PASSED = Score(value=1.0, passed=True)
 _FAILED = Score(value=0.0, passed=False)
 _NO_USAGE = Usage()
+_SCORE_KEYS: Final[tuple[tuple[str, str, Any], ...]] = (
+    ("v", "value", None),
+    ("p", "passed", None),
+    ("r", "reason", ""),
+    ("m", "measure", None),
+    ("u", "unit", ""),
+    ("c", "category", None),
+    ("f", "confidence", None),
+    ("$", "cost_usd", 0.0),
+    ("d", "definition", ""),
+)
+"""Key in the row, field of `Score`, default that is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,8 +220,9 @@ def encode_scores(
     row: dict[str, Any] = {"r": outcome[0]}
     if names:
         row["s"] = [_encode_score(scores[name]) if name in scores else None for name in names]
-    if len(scores) > len(names) or not scores.keys() <= set(names):
-        row["x"] = {name: _encode_score(score) for name, score in scores.items() if name not in names}
+    own = {name: _encode_score(score) for name, score in scores.items() if name not in names}
+    if own:
+        row["x"] = own
     if error is not None:
         row["e"] = encode_error(error)
     return row
@@ -230,25 +243,13 @@ def _encode_score(score: Score) -> int | dict[str, Any]:
         return 1
     if score == _FAILED:
         return 0
-    row: dict[str, Any] = {"v": score.value, "p": score.passed, "r": score.reason, "m": score.measure}
-    row |= {"u": score.unit, "c": score.category, "f": score.confidence, "$": score.cost_usd, "d": score.definition}
-    return {key: value for key, value in row.items() if value is not None and value != "" and (key, value) != ("$", 0)}
+    return {key: value for key, field, default in _SCORE_KEYS if (value := getattr(score, field)) != default}
 
 
 def _decode_score(row: int | dict[str, Any]) -> Score:
     if not isinstance(row, dict):
         return _PASSED if row else _FAILED
-    return Score(
-        value=row.get("v"),
-        passed=row.get("p"),
-        reason=row.get("r", ""),
-        measure=row.get("m"),
-        unit=row.get("u", ""),
-        category=row.get("c"),
-        confidence=row.get("f"),
-        cost_usd=row.get("$", 0.0),
-        definition=row.get("d", ""),
-    )
+    return Score(**{field: row.get(key, default) for key, field, default in _SCORE_KEYS})
 
 
 def _decode_usage(row: list[int]) -> Usage:

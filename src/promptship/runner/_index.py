@@ -80,6 +80,7 @@ class CellIndex:
         self.names: list[tuple[str, ...]] = []
         self.wall_s = 0.0
         self.bad_rows: list[str] = []
+        self._attempts: list[int] = []
         self._rows = _Places(self.cells)
         self._scores = _Places(self.cells)
         self._cases = _Places(self.cells // self.per_case)
@@ -117,8 +118,12 @@ class CellIndex:
         return self._case_ids[case] == zlib.crc32(case_id.encode("utf-8", "surrogatepass"))
 
     def missing(self) -> int:
-        """Count the cells that have neither output nor error."""
-        return sum(1 for position in range(self.cells) if position not in self._rows)
+        """Count the cells that have neither an output with scores nor an error."""
+        return sum(
+            1
+            for position in range(self.cells)
+            if position not in self._rows or (self._has_output[position] and not self._outcomes[position])
+        )
 
     @contextmanager
     def open(self) -> Iterator[RowReader]:
@@ -160,11 +165,14 @@ class CellIndex:
     def _add_file(self, path: Path) -> int:
         self.paths.append(path)
         self.names.append(())
+        self._attempts.append(_attempt_of(path))
         return len(self.paths) - 1
 
     def _put_output(self, row: dict[str, Any], file: int, offset: int, length: int) -> None:
         position = self._position_of(row)
         case = position // self.per_case
+        if "o" not in row:
+            decode_error(row["e"])
         if "c" in row:
             self._cases.put(case, file, offset, length)
             self._case_ids[case] = zlib.crc32(row["c"]["id"].encode("utf-8", "surrogatepass"))
@@ -178,6 +186,9 @@ class CellIndex:
 
     def _put_scores(self, row: dict[str, Any], file: int, offset: int, length: int) -> None:
         position = self._position_of(row)
+        if not self._has_output[position] or self._attempts[file] < self._attempts[self._rows.get(position)[0]]:
+            # After a power failure scores may have outlived their output, which has been asked for anew since.
+            return
         if self.columns is not None:
             self.columns.put_scores(position, row, self.names[file])
         self._outcomes[position] = ord(row["r"])
@@ -272,7 +283,6 @@ def _put_figures(columns: Columns, position: int, row: dict[str, Any]) -> None:
     if "o" in row:
         columns.put_output(position, row["k"][1], row["o"])
     else:
-        decode_error(row["e"])
         columns.put_error(position, row["k"][1])
 
 

@@ -100,7 +100,7 @@ class Run:
         index = load_index(self.directory, self.manifest, columns)
         if self.manifest.finished is None:
             return index
-        if index.bad_rows or (missing := index.missing()):
+        if missing := index.missing():
             what = f"the row at {index.bad_rows[0]} cannot be read" if index.bad_rows else f"{missing} rows are missing"
             raise StorageError(
                 f"run {self.manifest.run_id} is damaged: {what}",

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from runner_kit import Lab
 
 KIT = Path(__file__).parents[2] / "unit" / "runner"
 sys.path.insert(0, str(KIT))
 
-from runner_kit import Lab
-
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
+    from runner_kit import Lab
+
     return Lab(tmp_path / "runs")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+if TYPE_CHECKING:
+    from runner_kit import Lab
 
-from runner_kit import Lab
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
+    from runner_kit import Lab
+
     return Lab(tmp_path / "runs")

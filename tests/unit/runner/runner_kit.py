@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptship.domain import Case, Digest, EvalsetSpec, Output, Score, ScoreInput, ScorerSpec, Usage, Variant
 from promptship.runner import Run, RunPlan, execute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 LANGUAGES = ("de", "en", "es")
 
