@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import IO, TYPE_CHECKING, Literal
 
 import orjson
@@ -50,11 +49,18 @@ def export_run(run: RunLike, format: ExportFormat, path: Path) -> None:  # noqa:
         writer(run, file)
 
 
+class _Utf8:
+    """Text into a binary file; unlike `io.TextIOWrapper` it holds nothing back that a full disk could lose."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, text: str, /) -> int:
+        return self._file.write(text.encode())
+
+
 def _write_csv(run: RunLike, file: IO[bytes]) -> None:
-    with io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False) as text:
-        write_csv(run, text)
-        text.flush()
-        text.detach()
+    write_csv(run, _Utf8(file))
 
 
 def _write_jsonl(run: RunLike, file: IO[bytes]) -> None:

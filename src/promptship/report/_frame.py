@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from promptship.errors import MissingExtraError
 from promptship.report._escaping import escape_csv
@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = ["to_frame", "write_csv"]
 
+# Beyond it a column of 64-bit integers or floats would change the value.
 _LARGE = 2**63
+
+
+class TextSink(Protocol):
+    """Something to write text to."""
+
+    def write(self, text: str, /) -> object:
+        """Take `text`."""
+        ...
+
 
 _Cell: TypeAlias = "str | int | float | bool | None"
 
@@ -94,14 +104,14 @@ def to_frame(run: RunLike) -> pd.DataFrame:
     return pd.DataFrame(frame, columns=list(columns))
 
 
-def write_csv(run: RunLike, file: IO[str]) -> None:
+def write_csv(run: RunLike, file: TextSink) -> None:
     """Write the columns of `to_frame` as CSV, one cell at a time, in the order of the run's journal.
 
     Text that a spreadsheet would take for a formula gets a leading apostrophe. Missing values are empty cells.
 
     Args:
         run: The run; read twice, first for its columns.
-        file: A text file opened with `newline=""`.
+        file: A text file opened with `newline=""`, or anything to write text to.
     """
     columns = _columns(run, run.records())
     writer = csv.writer(file)
@@ -197,10 +207,7 @@ def _common_dtype(values: list[JsonValue]) -> str:
     kinds = {type(value) for value in values if value is not None}
     if kinds == {bool}:
         return "boolean"
-    if kinds == {int} and all(
-        isinstance(value, int) and -(2**63) <= value < 2**63 for value in values if value is not None
-    ):
-        return "Int64"
-    if kinds and kinds <= {int, float}:
-        return "Float64"
-    return "string"
+    exact = all(abs(value) < _LARGE for value in values if isinstance(value, int))
+    if not kinds or not kinds <= {int, float} or not exact:
+        return "string"
+    return "Int64" if kinds == {int} else "Float64"

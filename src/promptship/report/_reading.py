@@ -79,7 +79,9 @@ def headline(runs: Sequence[RunLike]) -> str:
         return f"{failed} of {len(gates)} {_plural('gate', len(gates))} failed"
     if warned := sum(gate.outcome == "warn" for gate in gates):
         return f"{warned} of {len(gates)} {_plural('gate', len(gates))} {'warns' if warned == 1 else 'warn'}"
-    return f"all {len(gates)} gates passed" if len(gates) != 1 else "the gate passed"
+    if not gates:
+        return "there were no gates"
+    return f"all {len(gates)} gates passed" if len(gates) > 1 else "the gate passed"
 
 
 def reason_of(gate: GateVerdict) -> str:

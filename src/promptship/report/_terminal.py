@@ -45,7 +45,7 @@ _LABEL = 10
 _INPUT_LINES = 2
 _TEXT_LINES = 6
 _MOST_SLICES = 8
-_HEAD = ("variant", "passed", "failed", "error", "unscored", "pass rate", "cost", "p50", "p95", "cached")
+_HEAD = ("variant", "pass rate", "passed", "failed", "error", "unscored", "cost", "p50", "p95", "cached")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _variants(page: _Page, run: RunLike) -> list[str]:
     widths = [max(display_width(row[column]) for row in rows) for column in range(1, len(_HEAD))]
     longest = max(display_width(escape_terminal(row[0])) for row in rows)
     # On a narrow terminal whole columns go, from the right: a wrapped table is unreadable.
-    while len(widths) > len(("passed", "failed", "error", "unscored", "pass rate")):
+    while len(widths) > 1:
         if sum(widths) + 2 * len(widths) + min(longest, 24) + 2 <= page.width:
             break
         widths.pop()
@@ -144,7 +144,7 @@ def _row(label: str, group: GroupSummary) -> tuple[str, ...]:
     p50, p95 = (group.metrics.get(name) for name in ("latency_p50_s", "latency_p95_s"))
     counts = [f"{count:,}" for count in (totals.passed, totals.failed, totals.error, totals.unscored)]
     times = [seconds(metric.mean if metric else None) for metric in (p50, p95)]
-    return (label, *counts, percent(totals.pass_rate), usd(totals.cost_usd), *times, f"{totals.cached:,}")
+    return (label, percent(totals.pass_rate), *counts, usd(totals.cost_usd), *times, f"{totals.cached:,}")
 
 
 def _line(page: _Page, row: tuple[str, ...], label: int, widths: list[int], *, head: bool) -> str:

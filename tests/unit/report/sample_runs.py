@@ -211,8 +211,8 @@ _MAILS = {
 }
 _REPLIES = [
     (
-        "Thank you for writing to us. I am sorry that order {n} is late. I have asked the carrier to look for it today, "
-        "and you will hear from us by tomorrow noon. If it is lost we send a replacement at once."
+        "Thank you for writing to us. I am sorry that order {n} is late. I have asked the carrier to look for it "
+        "today, and you will hear from us by tomorrow noon. If it is lost we send a replacement at once."
     ),
     (
         "Hello, thanks for getting in touch. We see the second charge for {n} and have started a refund. "

@@ -69,9 +69,11 @@ export class CaseTable {
   #draw() {
     if (!this.run) return;
     const top = -this.body.getBoundingClientRect().top;
-    const first = Math.max(Math.floor(top / this.height) - SPARE, 0);
-    const last = Math.min(Math.ceil((top + innerHeight) / this.height) + SPARE, this.numbers.length);
-    const wanted = new Set(this.numbers.slice(first, Math.max(first, last)));
+    const total = this.numbers.length;
+    // Also with the list out of sight a few rows stand in it, for those who do not scroll: find in page, readers aloud.
+    const first = Math.max(Math.min(Math.floor(top / this.height), total) - SPARE, 0);
+    const last = Math.min(Math.max(Math.ceil((top + innerHeight) / this.height), first + SPARE) + SPARE, total);
+    const wanted = new Set(this.numbers.slice(first, last));
     for (const [number, row] of this.rows) if (!wanted.has(number)) { row.remove(); this.rows.delete(number); }
     for (let place = first; place < last; place += 1) this.#place(place);
   }
