@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -25,7 +26,7 @@ from promptship.errors import (
     did_you_mean,
 )
 from promptship.models._prices import split_model
-from promptship.models._refusals import parse_retry_after
+from promptship.models._refusals import clean_text, parse_retry_after
 from promptship.models._requests import build_body
 from promptship.models._responses import parse_completion
 from promptship.models._secrets import Secret
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LiteLLMModel", "load_litellm"]
 
-_SHOWN = 500
 _SERVER_ERROR = 500
 # litellm takes addresses, headers and keys as keywords beside these, which a project's files may not set.
 _PARAMS = frozenset(
@@ -61,6 +61,13 @@ _ERRORS: tuple[tuple[str, type[ModelError]], ...] = (
     ("BadGatewayError", ServerError),
     ("APIConnectionError", ConnectionFailedError),
 )
+_STATUSES: dict[int, type[ModelError]] = {
+    401: AuthenticationError,
+    402: AuthenticationError,
+    403: AuthenticationError,
+    408: CallTimeoutError,
+    429: RateLimitError,
+}
 _ANSWERS: tuple[tuple[str, FinishReason], ...] = (
     ("ContextWindowExceededError", "context_length"),
     ("ContentPolicyViolationError", "content_filter"),
@@ -78,7 +85,13 @@ def load_litellm() -> Any:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
     try:
-        import litellm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import litellm
+
+            # Its types are completed at first use, with warnings about its own annotations.
+            litellm.ModelResponse()
+            litellm.ModelResponseStream()
     except ImportError:
         raise MissingExtraError("litellm", extra="litellm", needed_for="a provider other than an endpoint") from None
     litellm.telemetry = False
@@ -196,20 +209,26 @@ class LiteLLMModel:
     def _as_error(self, error: Exception, names: set[str]) -> ModelError:
         status = getattr(error, "status_code", None)
         status = status if isinstance(status, int) else None
-        text = f"{self._model!r} through litellm: {type(error).__name__}: {error}"[:_SHOWN]
+        reason = clean_text(str(error).partition("Traceback (most recent call last)")[0])
+        text = f"{self._model!r} through litellm: {type(error).__name__}: {reason}"
         if self._api_key is not None:
             text = self._api_key.redact(text)
         kind = next((ours for name, ours in _ERRORS if name in names), None)
         if kind is None:
             kind = _kind_of_status(status)
-        headers = getattr(getattr(error, "response", None), "headers", None) or {}
-        return kind(text, status=status, retry_after_s=parse_retry_after(headers, time.time()))
+        return kind(text, status=status, retry_after_s=parse_retry_after(_headers_of(error), time.time()))
 
 
 def _kind_of_status(status: int | None) -> type[ModelError]:
     if status is None:
         return ModelError
-    return ServerError if status >= _SERVER_ERROR else BadRequestError
+    return ServerError if status >= _SERVER_ERROR else _STATUSES.get(status, BadRequestError)
+
+
+def _headers_of(error: Exception) -> Mapping[str, str]:
+    """Return the response headers of an exception; litellm keeps them beside its own made-up response."""
+    headers = getattr(error, "litellm_response_headers", None)
+    return headers or getattr(getattr(error, "response", None), "headers", None) or {}
 
 
 def _check_provider(litellm: Any, config: ModelConfig) -> None:

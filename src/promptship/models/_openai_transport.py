@@ -254,7 +254,9 @@ class OpenAIModel:
             refusal = Refusal(status_in(streamed.error), streamed.error, headers={}, now=0.0)
             return self._refused(refusal, latency_s)
         if not streamed.finished:
-            raise ConnectionFailedError(f"{self._shown}: the stream ended in the middle of the answer", status=_SUCCESS.start)
+            raise ConnectionFailedError(
+                f"{self._shown}: the stream ended in the middle of the answer", status=_SUCCESS.start
+            )
         # The key may have come in two chunks, so the whole is looked through once more.
         return self._parse(self._transport.clean(streamed.payload()), request, latency_s)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from promptship.domain import FinishReason
     from promptship.errors import ModelError
 
-__all__ = ["Refusal", "parse_retry_after", "status_in"]
+__all__ = ["Refusal", "clean_text", "parse_retry_after", "status_in"]
 
 _SHOWN = 300
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
@@ -156,16 +156,16 @@ def _read_error(payload: bytes) -> tuple[str, str]:
     try:
         body: Any = orjson.loads(payload)
     except orjson.JSONDecodeError:
-        return _clean(payload[: _SHOWN * 4].decode("utf-8", "replace")), ""
+        return clean_text(payload[: _SHOWN * 4].decode("utf-8", "replace")), ""
     error = body.get("error", body) if isinstance(body, dict) else body
     if not isinstance(error, dict):
-        return _clean(str(error)), ""
+        return clean_text(str(error)), ""
     message = error.get("message") or error.get("detail") or error
     code = error.get("code")
-    return _clean(str(message)), code if isinstance(code, str) else str(error.get("type") or "")
+    return clean_text(str(message)), code if isinstance(code, str) else str(error.get("type") or "")
 
 
-def _clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """Make a stranger's text fit for one line of a terminal."""
     text = _UNPRINTABLE.sub(" ", text).strip()
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -22,7 +22,9 @@ def completion(text: str | None = "Paris", *, finish: str | None = "stop", **mes
         "object": "chat.completion",
         "created": 1,
         "model": "served-1",
-        "choices": [{"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text, **message}}],
+        "choices": [
+            {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text, **message}}
+        ],
         "usage": {"prompt_tokens": 10, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 6}},
     }
 

@@ -43,7 +43,12 @@ async def test_an_answer_becomes_a_response(server, config, open_hub, lib):
 
 async def test_the_body_is_the_protocols(server, config, open_hub, lib):
     tool = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
-    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
     model = open_hub().open(config(params={"temperature": 0.2, "max_tokens": 9}))
 
     await model.complete(lib.ask(tools=(tool,), output_schema=schema, params={"temperature": 0.7}))
@@ -83,7 +88,11 @@ async def test_tool_calls_come_back_with_their_arguments_untouched(server, confi
 
 async def test_logprobs_are_kept(server, config, open_hub, lib):
     body = lib.completion("A")
-    entry = {"token": "A", "logprob": -0.1, "top_logprobs": [{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": -3}]}
+    entry = {
+        "token": "A",
+        "logprob": -0.1,
+        "top_logprobs": [{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": -3}],
+    }
     body["choices"][0]["logprobs"] = {"content": [entry]}
     server.reply = lambda _: lib.http(body)
 
@@ -183,7 +192,8 @@ async def test_a_success_without_content_is_a_bad_response(server, config, open_
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>502</html>", b"[]", b"null", b'"no"', b'{"error": "plain"}', b'{"error": null}', b"\xff\xfe\x00"]
+    "body",
+    [b"", b"<html>502</html>", b"[]", b"null", b'"no"', b'{"error": "plain"}', b'{"error": null}', b"\xff\xfe\x00"],
 )
 async def test_an_error_body_of_any_shape_keeps_the_type_of_its_status(server, config, open_hub, lib, body):
     server.reply = lambda _: lib.http(body, status=502)
@@ -380,7 +390,9 @@ class TestSecrets:
         self, server, config, open_hub, lib, status, caplog
     ):
         caplog.set_level(logging.DEBUG)
-        server.reply = lambda got: lib.http({"error": {"message": f"you sent {got.headers['authorization']}"}}, status=status)
+        server.reply = lambda got: lib.http(
+            {"error": {"message": f"you sent {got.headers['authorization']}"}}, status=status
+        )
 
         with pytest.raises(ModelError) as raised:
             await open_hub(env={"K": KEY}).open(config(api_key_env="K")).complete(lib.ask())
@@ -462,7 +474,9 @@ class TestStreaming:
         return pieces, last
 
     async def test_pieces_come_first_and_the_response_last(self, server, config, open_hub, lib):
-        server.reply = lambda _: lib.http(events({"content": "Pa"}, {"content": "ris"}), content_type="text/event-stream")
+        server.reply = lambda _: lib.http(
+            events({"content": "Pa"}, {"content": "ris"}), content_type="text/event-stream"
+        )
 
         pieces, response = await self.collect(open_hub().open(config()), lib.ask())
 
