@@ -110,6 +110,7 @@ def _interrupts(stop: StopSignal, thread: _LoopThread[Any]) -> Iterator[None]:
         if not attended or stop.level > 1:
             thread.cancel()
 
+    # A handler rather than `except KeyboardInterrupt`: an exception could strike between any two lines of ours.
     signal.signal(signal.SIGINT, request)
     try:
         yield

@@ -109,6 +109,7 @@ class CellRunner:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a target raises is this cell's error
             failure = error
         reason = None if failure is None else _error_of(failure)
+        # Written before it is scored: from here on a kill costs nothing that was paid.
         reason = self._writer.append_output(cell.key, cell.case, output=output, error=reason)
         if output is None or reason is not None:
             infrastructure = isinstance(failure, InfrastructureError)

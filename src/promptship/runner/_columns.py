@@ -49,6 +49,7 @@ class Columns:
 
     def put_tags(self, position: int, tags: Mapping[str, str]) -> None:
         """Take in the slices of the case that the cell belongs to."""
+        # Cases share few combinations of tags; one number each keeps a cell's tags at four bytes.
         key = tuple(sorted(tags.items()))
         number = self._tag_set_ids.setdefault(key, len(self.tag_sets))
         if number == len(self.tag_sets):

@@ -147,6 +147,7 @@ class _Execution:
         """Yield what is left to do, case by case, so that no repeat and no variant falls behind the others."""
         plan, index, number = self._plan, self._writer.index, -1
         with index.open() as reader:
+            # One shared generator and no task per case: memory does not grow with the evalset.
             for number, case in enumerate(plan.cases()):
                 if number >= plan.case_count:
                     break
@@ -192,6 +193,7 @@ class _Execution:
             self._in_flight -= 1
         self._count(result)
         failure = self._breaker.record(result)
+        # With no cell left there is nothing to save; the gates say what the errors mean.
         if failure is not None and self._left:
             self._halt(failure)
 

@@ -105,6 +105,7 @@ class AppendFile:
             StorageError: The disk failed.
         """
         if self._dirty:
+            # Cleared first: a line appended by the loop during the fsync marks the file again.
             self._dirty = False
             with storage_errors("write", self._path):
                 os.fsync(self._fd)

@@ -85,6 +85,7 @@ class CellIndex:
         self._scores = _Places(self.cells)
         self._cases = _Places(self.cells // self.per_case)
         self._case_ids = array("I", bytes(4 * (self.cells // self.per_case)))
+        # Plain flags: the arrays above cannot tell an output from an error without reading the row.
         self._has_output = bytearray(self.cells)
         self._outcomes = bytearray(self.cells)
 
@@ -172,12 +173,14 @@ class CellIndex:
         position = self._position_of(row)
         case = position // self.per_case
         if "o" not in row:
+            # A row that is neither output nor error must not mark its cell as tried.
             decode_error(row["e"])
         if "c" in row:
             self._cases.put(case, file, offset, length)
             self._case_ids[case] = zlib.crc32(row["c"]["id"].encode("utf-8", "surrogatepass"))
             if self.columns is not None:
                 self.columns.put_tags(position, row["c"].get("g", {}))
+        # An output beats every error, whichever was written first: it has been paid for.
         if "o" in row or not self._has_output[position]:
             if self.columns is not None:
                 _put_figures(self.columns, position, row)

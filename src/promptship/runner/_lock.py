@@ -29,6 +29,7 @@ class RunLock:
         Raises:
             StorageError: The lock's file cannot be opened.
         """
+        # A file of its own: the manifest is replaced at the end, and a lock would stay with the old inode.
         path = directory / _NAME
         with storage_errors("open", path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

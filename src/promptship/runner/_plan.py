@@ -84,6 +84,7 @@ class RunPlan:
                 "plan": 1,
                 "evalset": self.spec.name,
                 "cases": self.cases_digest or self.evalset_digest,
+                "case_count": self.case_count,
                 "variants": variants,
                 "repeats": self.repeats,
                 "selection": self.selection,

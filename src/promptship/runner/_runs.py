@@ -73,6 +73,7 @@ def remove_run(runs_dir: Path, text: str) -> str:
         UsageError: A process is working on it.
         StorageError: It could not be deleted.
     """
+    # Not by `find_run` for ids: a damaged run must be removable.
     run_id = find_run(runs_dir, _LAST).manifest.run_id if text == _LAST else _resolve_run_id(runs_dir, text)
     directory = runs_dir / run_id
     lock = RunLock.try_acquire(directory)

@@ -44,6 +44,7 @@ def summarize_columns(manifest: RunManifest, columns: Columns, *, wall_s: float)
         by_variant[variant].extend(positions)
         for tag, value in columns.tag_sets[tag_set]:
             by_tag[variant][f"{tag}={value}"].extend(positions)
+    # Positions are joined and figures taken from them, not figures added up: exact sums do not add up exactly.
     everything = array("I")
     for positions in by_variant:
         everything.extend(positions)

@@ -67,6 +67,7 @@ class RunWriter:
             StorageError: It could not be written; nothing of it is left.
         """
         row: dict[str, Any] = {"k": cell, "w": round((time.perf_counter() - self._started) * 1000)}
+        # The case stands in the same write as its first row, so a kill cannot part them.
         if not self._stored_cases[cell[0]]:
             row["c"] = encode_case(case)
         if output is not None:
@@ -118,6 +119,7 @@ class RunWriter:
         Raises:
             StorageError: It could not be written; the run stays unfinished and can be resumed.
         """
+        # Scoring the last output took time too, and the wall time is read from the rows.
         self._journal.append(dump_row({"w": round((time.perf_counter() - self._started) * 1000)}))
         self.sync()
         self.manifest = replace(self.manifest, finished=now.isoformat())
