@@ -1,4 +1,4 @@
-"""Where a host runs its own event loop (async tests, web handlers, notebooks), that loop is neither used nor patched."""
+"""Where a host runs its own event loop (async tests, web handlers, notebooks), it is neither used nor patched."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from runner_kit import make_case
 
@@ -90,6 +90,7 @@ def _same_types(left: Any, right: Any) -> bool:
     return dump_row({"": left}) == dump_row({"": right})
 
 
+@settings(deadline=None)
 @given(outputs)
 def test_an_output_comes_back_as_it_was(output: Output) -> None:
     found = decode_output(_there_and_back(encode_output(output)))
@@ -97,12 +98,14 @@ def test_an_output_comes_back_as_it_was(output: Output) -> None:
     assert _same_types(found.data, output.data)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abcdef"), scores), st.lists(st.sampled_from("abcd"), unique=True))
 def test_scores_come_back_as_they_were(given_scores: dict[str, Score], names: list[str]) -> None:
     row = _there_and_back(encode_scores("passed", given_scores, names, None))
     assert decode_scores(row, names) == given_scores
 
 
+@settings(deadline=None)
 @given(texts, st.text(max_size=300), texts)
 def test_an_error_comes_back_as_it_was(kind: str, message: str, scorer: str) -> None:
     error = CellError(kind=kind, message=message, scorer=scorer)
@@ -116,6 +119,7 @@ def test_a_case_comes_back_with_its_place() -> None:
     assert (facts.tags, facts.cluster, facts.place) == (case.tags, case.cluster, "evalsets/sums.jsonl:2")
 
 
+@settings(deadline=None)
 @given(outputs, st.data())
 def test_a_line_that_is_not_whole_is_no_row(output: Output, data: st.DataObject) -> None:
     line = dump_row({"k": [0, 0, 0], "w": 1, "o": encode_output(output)})
