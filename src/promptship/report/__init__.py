@@ -5,6 +5,7 @@ is hostile: it passes the escaper of its sink (`escape_*`). Running, scoring and
 `gates`.
 """
 
+from promptship.report._atomic import write_report
 from promptship.report._escaping import (
     escape_ci_log,
     escape_csv,
@@ -43,4 +44,5 @@ __all__ = [
     "to_frame",
     "write_csv",
     "write_html",
+    "write_report",
 ]

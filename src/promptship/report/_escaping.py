@@ -27,12 +27,14 @@ _COMMANDS = (
     "\ud800-\udfff\U000e0000-\U000e007f"  # lone surrogates, tag characters
 )
 _HIDDEN = re.compile(f"[{_COMMANDS}]")
+# C1 controls are legal in XML 1.0, but viewers drop or obey them.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 _LINE_COMMAND = re.compile(r"^((?:\s|\x1b\[[0-9;]*m)*):(?=:)", re.MULTILINE)
 _INLINE_COMMAND = re.compile(r"#(?=#(?:\[|vso\[|teamcity\[))", re.IGNORECASE)
 _MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
 _BACKTICKS = re.compile("`+")
+# Spreadsheets take the fullwidth forms of = + - @ for the plain ones.
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _WORD_JOINER = "\u2060"
 

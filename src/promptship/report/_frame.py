@@ -33,6 +33,7 @@ class TextSink(Protocol):
 
 _Cell: TypeAlias = "str | int | float | bool | None"
 
+# Nullable types throughout: a missing count must not turn its column into floats.
 _FIXED = {
     "run_id": "string",
     "evalset": "string",
@@ -62,6 +63,7 @@ _FIXED = {
     "error_message": "string",
     "error_scorer": "string",
 }
+# The kind of figure stands first in a column's name, so that no scorer's name can collide with another's column.
 _SCORE_PARTS: dict[str, tuple[str, Callable[[Score], _Cell]]] = {
     "score": ("Float64", lambda score: score.value),
     "passed": ("boolean", lambda score: score.passed),
@@ -113,6 +115,7 @@ def write_csv(run: RunLike, file: TextSink) -> None:
         run: The run; read twice, first for its columns.
         file: A text file opened with `newline=""`, or anything to write text to.
     """
+    # Read twice rather than held: columns are known only when every cell has been seen.
     columns = _columns(run, run.records())
     writer = csv.writer(file)
     writer.writerow(map(escape_csv, columns))

@@ -9,7 +9,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from promptship.report._atomic import atomic_file
+from promptship.report._atomic import write_report
 from promptship.report._escaping import escape_html
 from promptship.report._page_data import encode_page_data, page_data
 from promptship.report._page_static import render_masthead, render_run, render_run_cards
@@ -68,6 +68,7 @@ def render_html(runs: Sequence[RunLike]) -> bytes:
         data=data,
         script=script,
     )
+    # A lone surrogate has no UTF-8 form; one bad answer must not cost the whole report.
     return page.encode(errors="replace")
 
 
@@ -77,9 +78,7 @@ def write_html(runs: Sequence[RunLike], path: Path) -> None:
     Raises:
         StorageError: The file cannot be written.
     """
-    page = render_html(runs)
-    with atomic_file(path) as file:
-        file.write(page)
+    write_report(path, render_html(runs))
 
 
 def _title(runs: Sequence[RunLike]) -> str:
@@ -92,6 +91,7 @@ def _bundle() -> str:
 
 
 def _policy(style: str, script: str) -> str:
+    # Trusted types: should some later line of ours assign HTML from text, the browser refuses it.
     return (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'; "
         "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"

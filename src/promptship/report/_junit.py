@@ -35,6 +35,7 @@ def _suites(run: RunLike) -> Iterator[str]:
     several = len(run.manifest.variants) > 1
     for index, variant in enumerate(run.manifest.variants):
         gates = [gate for gate in run.verdict.gates if gate.subject in {"", variant.label}] if run.verdict else []
+        # A gate over all variants is one test, not one per suite.
         if several and index:
             gates = [gate for gate in gates if gate.subject]
         cells = [record for record in records if record.key.variant == index]

@@ -41,6 +41,7 @@ def encode_page_data(data: JsonObject) -> tuple[str, str]:
         The encoding, `plain` or `gzip`, and text in which no `<` occurs.
     """
     raw = _dump(data)
+    # Below that, unpacking costs a reader more than it saves, and plain JSON can be read in the file.
     if len(raw) > _COMPRESS_ABOVE:
         # mtime=0: equal runs give equal bytes.
         return "gzip", base64.b64encode(gzip.compress(raw, compresslevel=6, mtime=0)).decode()
@@ -68,6 +69,7 @@ def _run(run: RunLike) -> JsonObject:
     first: dict[str, CellRecord] = {}
     for record in records:
         first.setdefault(record.key.case_id, record)
+    # What belongs to a case is stored once, however many variants and repeats answered it.
     places = {case_id: index for index, case_id in enumerate(first)}
     extra = sorted({name for record in records for name in record.scores} - set(manifest.scorers))
     scorers = [*manifest.scorers, *extra]

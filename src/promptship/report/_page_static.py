@@ -233,6 +233,7 @@ def _matrix_cell(name: str, variant: int, group: GroupSummary | None, *, apart: 
 
 
 def _bar(share: float) -> str:
+    # An SVG, because the page's policy forbids inline styles and with them a div of some width.
     return (
         '<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect class="track" width="100" height="4"/><rect class="level" width="{share * 100:.2f}" height="4"/></svg>'

@@ -59,6 +59,7 @@ def gates_of(runs: Sequence[RunLike]) -> list[GateVerdict]:
 def merge_findings(runs: Sequence[RunLike]) -> Finding | None:
     """Return the worst finding, or None where no run has a verdict or one is missing and none fails."""
     found = [run.verdict.finding if run.verdict else None for run in runs]
+    # A run that was not judged leaves the whole open, unless another one fails it anyway.
     order: tuple[Finding | None, ...] = ("fail", None, "inconclusive", "pass")
     return next((finding for finding in order if finding in found), None)
 
@@ -120,6 +121,7 @@ def add_totals(totals: Iterable[Totals]) -> Totals:
 def case_order(record: CellRecord) -> tuple[str, int, str, int, int]:
     """Return a key that sorts cells as a reader meets the cases: file, line, id, variant, repeat."""
     path, _, line = record.case_place.rpartition(":")
+    # As numbers, or line 10 would stand before line 9.
     place = (path, int(line)) if line.isdecimal() else (record.case_place, 0)
     return (*place, record.key.case_id, record.key.variant, record.key.repeat)
 
@@ -129,6 +131,7 @@ def first_not_passed(run: RunLike, limit: int) -> tuple[list[CellRecord], int]:
 
     One pass over the run; never more than `limit` cells in memory.
     """
+    # A heap of `limit`, not a sort: a run may hold a million cells.
     totals = run.summary.overall.totals
     waiting = (record for record in run.records() if record.outcome != "passed")
     return heapq.nsmallest(limit, waiting, key=case_order), totals.cases - totals.passed
@@ -140,6 +143,7 @@ def explain(record: CellRecord, required: frozenset[str]) -> list[tuple[str, str
         who = f"{record.error.kind} in {record.error.scorer}" if record.error.scorer else record.error.kind
         return [(who, record.error.message)]
     verdicts = [(name, score) for name, score in record.scores.items() if score.passed is not True]
+    # A scorer that only measures did not decide; it is named only where nothing else is left to name.
     counted = [(name, _say(score)) for name, score in verdicts if name in required]
     return counted or [(name, _say(score)) for name, score in verdicts]
 

@@ -82,6 +82,7 @@ def render_terminal(runs: Sequence[RunLike], *, color: bool, width: int, failure
     for run in runs:
         lines += ["", *_heading(page, run), *_variants(page, run), *_slices(page, run), *_gates(page, run)]
         lines += _failures(page, run, failures)
+    # Last, over whole lines: wrapping may put a command at the start of a line where none was before.
     return escape_ci_log("\n".join(lines)) + "\n"
 
 
@@ -89,6 +90,7 @@ def _verdict(page: _Page, runs: Sequence[RunLike]) -> Iterator[str]:
     outcome = merge_outcomes(runs)
     totals = add_totals(run.summary.overall.totals for run in runs)
     word = outcome.upper() if outcome else "NO VERDICT"
+    # The word says it all where there is no colour; the badge only repeats it.
     badge: _Colour = "badge-warn" if outcome in {None, "warn"} else "badge-pass" if outcome == "pass" else "badge-fail"
     first = page.paint(f" {word} ", badge) if page.color else word
     yield f"{first} {headline(runs)}{_warnings(runs)}"

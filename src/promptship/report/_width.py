@@ -27,6 +27,7 @@ def display_width(text: str) -> int:
         >>> display_width("é"), display_width("日本"), display_width("👩‍💻")
         (1, 4, 2)
     """
+    # Nearly all text is ASCII, and the character table is slow.
     if text.isascii() and "\x1b" not in text:
         return len(text)
     return sum(_widths(_ANSI.sub("", text)))
@@ -95,6 +96,7 @@ def _widths(text: str) -> list[int]:
     widths: list[int] = []
     previous = ""
     flags = 0
+    # What follows a joiner, a skin tone, and every second regional indicator belong to the picture before them.
     for char in text:
         code = ord(char)
         columns = _columns(char)

@@ -29,7 +29,7 @@ def _hostile_runs(samples: ModuleType) -> list[Any]:
         samples.make_cell(
             f"c-{index}{text}", text=text, passed=False, reason=text, expected=text if index % 2 else f"{text} more",
             inputs={text: text}, tags={"tag": text}, place=f"{text}:{index}",
-            messages=({"role": text, "content": text, "tool_calls": [{"function": {"name": text, "arguments": text}}]},),
+            messages=({"role": text, "content": text, "tool_calls": [{"function": {"name": text}}]},),
         )
         for index, text in enumerate(HOSTILE)
     ]  # fmt: skip
@@ -95,7 +95,7 @@ def test_search_looks_through_inputs_outputs_and_reasons(open_page: Show, sample
     page = open_page([samples.make_run(cells)])
     page.keyboard.press("/")
     page.keyboard.type("needle [in]")
-    page.wait_for_function("document.querySelector('.found').textContent === '4 of 5 cases'")
+    page.wait_for_selector(".found:text-is('4 of 5 cases')")
 
 
 def test_a_case_that_differs_among_repeats_is_found(open_page: Show, samples: ModuleType) -> None:

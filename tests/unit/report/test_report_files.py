@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -14,10 +15,9 @@ from markdown_it import MarkdownIt
 
 from promptship.domain import CellError, Score, Variant
 from promptship.errors import StorageError, UsageError
-from promptship.report import export_run, render_junit, render_markdown, to_frame, write_csv
+from promptship.report import export_run, render_junit, render_markdown, to_frame, write_csv, write_report
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import ModuleType
 
 HOSTILE = "</details><script>alert(1)</script>\n```\n@octocat | \x1b[31m =1+1"
@@ -192,6 +192,21 @@ def test_a_folder_in_the_way_is_a_storage_error(samples: ModuleType, tmp_path: P
     with pytest.raises(StorageError, match="taken"):
         export_run(samples.extract_run(), "csv", tmp_path / "taken")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_replaced_file_keeps_its_mode_and_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "real").chmod(0o640)
+    (tmp_path / "link").symlink_to("real")
+    write_report(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+    assert (tmp_path / "real").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_device_is_written_to_as_it_is(tmp_path: Path) -> None:
+    write_report(Path("/dev/null"), b"gone")
+    assert Path("/dev/null").is_char_device()
 
 
 FULL_DISK = """
