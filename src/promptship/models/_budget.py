@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from promptship.domain import Response
-from promptship.errors import BudgetExceededError, CallTimeoutError, ModelError, UsageError
+from promptship.errors import BadResponseError, BudgetExceededError, CallTimeoutError, ModelError, UsageError
 from promptship.models._middleware import Middleware, OpenStream
 from promptship.models._tokens import estimate_prompt_tokens
 
@@ -157,8 +157,8 @@ def _most_output(request: CompletionRequest, rates: Rates) -> int:
 
 
 def _may_be_billed(error: BaseException) -> bool:
-    """Say whether the provider may have made an answer although we have none; cancelling comes too late as well."""
-    if isinstance(error, CallTimeoutError | asyncio.CancelledError):
+    """Say whether the provider may have made an answer although we have none of use."""
+    if isinstance(error, CallTimeoutError | BadResponseError | asyncio.CancelledError):
         return True
     succeeded = range(200, 300)
     return isinstance(error, ModelError) and error.status in succeeded

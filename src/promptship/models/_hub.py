@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from promptship.models._endpoints import Road
     from promptship.models._openai_transport import OpenAITransport
     from promptship.models._prices import Rates
+    from promptship.models._secrets import Secret
     from promptship.settings import Endpoint
 
 __all__ = ["ModelHub"]
@@ -55,6 +56,9 @@ class ModelHub:
         concurrency: Overrides each config's `limits.concurrency`.
         cache_dir: Folder of local models; None for the platform's.
 
+    Raises:
+        UsageError: An override is out of range.
+
     The hub closes what it opened. Cache, cassette and budget belong to the caller, who may share them.
     """
 
@@ -76,12 +80,13 @@ class ModelHub:
         self._cache = cache
         self._cassette = cassette
         self._budget = budget
+        _check_overrides(retries, timeout_s, concurrency)
         given = {"retries": retries, "timeout_s": timeout_s, "concurrency": concurrency}
         self._overrides = {key: value for key, value in given.items() if value is not None}
         self._cache_dir = cache_dir or Path(platformdirs.user_cache_dir("promptship"))
         self._opened: dict[tuple[str, bool], CompletionModel] = {}
         self._leaves: dict[tuple[str, str], CompletionModel] = {}
-        self._transports: dict[tuple[str, str | None], OpenAITransport] = {}
+        self._transports: dict[tuple[str, Secret | None], OpenAITransport] = {}
         self._paces: dict[tuple[str, str], Pace] = {}
 
     def open(self, config: ModelConfig, *, fresh: bool = False) -> CompletionModel:
@@ -213,7 +218,7 @@ class ModelHub:
     def _transport_of(self, road: Road) -> OpenAITransport:
         from promptship.models._openai_transport import OpenAITransport
 
-        key = (road.base_url, road.api_key.reveal() if road.api_key else None)
+        key = (road.base_url, road.api_key)
         if key not in self._transports:
             self._transports[key] = OpenAITransport(road.base_url, api_key=road.api_key)
         return self._transports[key]
@@ -251,6 +256,15 @@ class _Opened:
 def _with_fallbacks(config: ModelConfig) -> list[ModelConfig]:
     """Return the config and, in the order in which they are asked, its fallbacks and theirs."""
     return [config, *(nested for fallback in config.fallbacks for nested in _with_fallbacks(fallback))]
+
+
+def _check_overrides(retries: int | None, timeout_s: float | None, concurrency: int | None) -> None:
+    if retries is not None and retries < 0:
+        raise UsageError(f"{retries} retries: expected 0, to try once, or more")
+    if timeout_s is not None and timeout_s <= 0:
+        raise UsageError(f"a time-out of {timeout_s:g} s: expected more than 0")
+    if concurrency is not None and concurrency < 1:
+        raise UsageError(f"a concurrency of {concurrency}: expected at least 1")
 
 
 def _check_price(config: ModelConfig, budget: Budget, rates: Rates | None) -> None:

@@ -55,7 +55,9 @@ def question_key(request: CompletionRequest) -> bytes:
 
 
 def _question(request: CompletionRequest) -> tuple[object, ...]:
-    return (request.messages, request.tools, request.output_schema, request.choices, request.repeat)
+    # Tuples take a third of the time that dataclasses take to write.
+    messages = [(message.role, message.content, message.extra) for message in request.messages]
+    return (messages, request.tools, request.output_schema, request.choices, request.repeat)
 
 
 def _encode(value: object) -> bytes:

@@ -75,7 +75,7 @@ def parse_completion(
     """
     try:
         return _parse(body, request, rates, latency_s)
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
         reason = f"{type(error).__name__}: {error}"
         text = str(body)[:_SHOWN]
         raise BadResponseError(f"{shown} answered with JSON that is no chat completion ({reason}): {text!r}") from None
@@ -153,10 +153,18 @@ def _parse_usage(usage: dict[str, Any] | None) -> Usage | None:
     details = usage.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if details else 0
     return Usage(
-        prompt_tokens=int(usage.get("prompt_tokens") or 0),
-        completion_tokens=int(usage.get("completion_tokens") or 0),
-        cached_tokens=int(cached or 0),
+        prompt_tokens=_parse_count(usage.get("prompt_tokens")),
+        completion_tokens=_parse_count(usage.get("completion_tokens")),
+        cached_tokens=_parse_count(cached),
     )
+
+
+def _parse_count(value: object) -> int:
+    # A negative count would be a negative cost, and give a budget money back.
+    count = int(value) if isinstance(value, int | float) else 0 if value is None else None
+    if count is None or count < 0:
+        raise ValueError(f"expected a number of tokens, found {value!r:.80}")
+    return count
 
 
 def _parse_logprob(entry: dict[str, Any]) -> TokenLogprob:

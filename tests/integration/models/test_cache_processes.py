@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from promptship.models import ResponseCache
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 WRITER = """
 import sys
-from pathlib import Path
 from promptship.domain import Response
 from promptship.models import ResponseCache
 

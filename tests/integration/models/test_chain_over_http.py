@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from promptship.domain import Price
 from promptship.errors import BudgetExceededError, RateLimitError, UsageError
 from promptship.models import Budget, Cassette, ResponseCache, check_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PRICE = Price(input_usd_per_mtok=1.0, output_usd_per_mtok=10.0, cached_input_usd_per_mtok=0.5)
 # 4 fresh and 6 cached prompt tokens and 4 generated ones, as the server of these tests states.
@@ -101,6 +104,10 @@ async def test_money_is_not_overspent_by_calls_in_flight(server, config, open_hu
     assert len(refused) == 64 - len(server.received)
 
 
+def read_all(folder: Path, pattern: str) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.glob(pattern))
+
+
 async def test_neither_cache_nor_cassette_holds_a_key(server, config, open_hub, lib, tmp_path: Path):
     key = "sk-very-secret-0123456789"
     server.reply = lambda got: lib.http(lib.completion(got.headers["authorization"]))
@@ -114,7 +121,7 @@ async def test_neither_cache_nor_cassette_holds_a_key(server, config, open_hub, 
     import zstandard
 
     stored = zstandard.ZstdDecompressor().stream_reader((tmp_path / "c.zst").read_bytes()).read()
-    stored += b"".join(file.read_bytes() for file in tmp_path.glob("cache.db*"))
+    stored += read_all(tmp_path, "cache.db*")
     assert b"[redacted]" in stored
     assert key.encode() not in stored
 
