@@ -37,10 +37,12 @@ class App {
 
   #mount() {
     const explorer = document.getElementById("explorer");
-    explorer.append(element("div", { class: "explorer-title" }, element("h3", {}, "Cases"), this.keyboard.help()), this.toolbar.node, this.table.node, this.table.empty);
+    const title = element("div", { class: "explorer-title" }, element("h3", {}, "Cases"), this.keyboard.help());
+    explorer.append(title, this.toolbar.node, this.table.node, this.table.empty);
     explorer.hidden = false;
     // The list's head sticks below the toolbar, which is higher where its controls wrap.
-    new ResizeObserver(() => explorer.style.setProperty("--toolbar-height", `${this.toolbar.node.offsetHeight}px`)).observe(this.toolbar.node);
+    const measure = () => explorer.style.setProperty("--toolbar-height", `${this.toolbar.node.offsetHeight}px`);
+    new ResizeObserver(measure).observe(this.toolbar.node);
     document.documentElement.classList.add("scripted");
     for (const card of document.querySelectorAll("a.card[data-run]")) {
       card.addEventListener("click", (event) => { event.preventDefault(); this.#choose(Number(card.dataset.run)); });
@@ -69,8 +71,12 @@ class App {
   #showRun() {
     this.run = this.#findRun() || this.runs[0];
     const shown = this.runs.indexOf(this.run);
-    for (const section of document.querySelectorAll("section.run")) section.hidden = Number(section.dataset.run) !== shown;
-    for (const card of document.querySelectorAll("a.card[data-run]")) card.setAttribute("aria-current", String(Number(card.dataset.run) === shown));
+    for (const section of document.querySelectorAll("section.run")) {
+      section.hidden = Number(section.dataset.run) !== shown;
+    }
+    for (const card of document.querySelectorAll("a.card[data-run]")) {
+      card.setAttribute("aria-current", String(Number(card.dataset.run) === shown));
+    }
     const plots = document.querySelector(`#run-${shown} [data-plots]`);
     if (!plots.hasChildNodes()) plots.append(...drawPlots(this.run, this.state));
     this.toolbar.show(this.run);

@@ -66,8 +66,10 @@ function outputs(run, number) {
   const title = cells.length > 1 ? `Outputs (${cells.length})` : "Output";
   const legend = run.expected(number) === null ? null : element("small", { class: "legend" },
     element("ins", {}, "not expected"), " ", element("del", {}, "missing"));
-  const cards = cells.map((cell) => element("article", { class: `card ${run.outcome(cell)}` }, PARTS.map((part) => part(run, cell, number))));
-  return element("section", {}, element("h3", {}, title, legend), element("div", { class: `outputs of-${Math.min(cells.length, 3)}` }, cards));
+  const cards = cells.map((cell) =>
+    element("article", { class: `card ${run.outcome(cell)}` }, PARTS.map((part) => part(run, cell, number))));
+  return element("section", {}, element("h3", {}, title, legend),
+    element("div", { class: `outputs of-${Math.min(cells.length, 3)}` }, cards));
 }
 
 function cardHead(run, cell) {
@@ -102,7 +104,10 @@ function compared(wanted, text) {
   if (wanted === null) return text;
   const [goal, actual] = typeof wanted === "string" ? [wanted, text] : [pretty(wanted), reformat(text)];
   const at = goal ? actual.toLowerCase().indexOf(goal.toLowerCase()) : -1;
-  if (at >= 0) return [actual.slice(0, at), element("mark", { class: "match" }, actual.slice(at, at + goal.length)), actual.slice(at + goal.length)];
+  if (at >= 0) {
+    const end = at + goal.length;
+    return [actual.slice(0, at), element("mark", { class: "match" }, actual.slice(at, end)), actual.slice(end)];
+  }
   const pieces = wordDiff(goal, actual);
   const tags = { same: "span", added: "ins", removed: "del" };
   return pieces === null ? actual : pieces.map(({ kind, text: piece }) => element(tags[kind], {}, piece));
@@ -123,12 +128,16 @@ function toolCalls(run, cell) {
 }
 
 function scoreList(run, cell) {
-  const rows = run.scores(cell).map((score) => element("li", { class: score.passed === 1 ? "passed" : score.passed === 0 ? "failed" : "unscored" },
-    element("span", { class: "mark" }, score.passed === 1 ? "✓" : score.passed === 0 ? "✕" : "–"),
-    element("span", { class: "score-name" }, score.name, score.required ? null : element("small", {}, " measured only")),
-    element("span", { class: "score-value" }, score.category ?? plain(score.value), score.measure ? element("small", {}, ` ${score.measure}`) : null),
-    score.reason ? foreign("span", "score-reason", score.reason) : null));
+  const rows = run.scores(cell).map(scoreRow);
   return rows.length ? element("ul", { class: "scores" }, rows) : null;
+}
+
+function scoreRow({ name, required, value, passed, category, measure, reason }) {
+  const look = { 1: ["passed", "✓"], 0: ["failed", "✕"] }[passed] ?? ["unscored", "-"];
+  return element("li", { class: look[0] }, element("span", { class: "mark" }, look[1]),
+    element("span", { class: "score-name" }, name, required ? null : element("small", {}, " measured only")),
+    element("span", { class: "score-value" }, category ?? plain(value), measure ? element("small", {}, ` ${measure}`) : null),
+    reason ? foreign("span", "score-reason", reason) : null);
 }
 
 function facts(run, cell) {
@@ -150,13 +159,14 @@ function choices(run, cell) {
   const total = given.reduce((sum, [, logprob]) => sum + Math.exp(logprob), 0);
   return element("dl", { class: "choices" }, given.slice(0, 6).map(([name, logprob]) => {
     const meter = element("meter", { min: 0, max: 1, value: Math.exp(logprob) / total });
-    return element("div", {}, foreign("dt", "", name), element("dd", {}, meter, ` ${(Math.exp(logprob) / total * 100).toFixed(0)}%`));
+    const share = ((Math.exp(logprob) / total) * 100).toFixed(0);
+    return element("div", {}, foreign("dt", "", name), element("dd", {}, meter, ` ${share}%`));
   }));
 }
 
 function more(run, cell) {
   const { messages, steps, contexts, versions } = run.details(cell);
   const parts = [["Messages", messages], ["Steps", steps], ["Retrieved passages", contexts], ["Versions", versions]];
-  return parts.filter(([, value]) => value).map(([title, value]) =>
-    element("details", {}, element("summary", {}, `${title} (${value.length})`), value.map((item) => foreign("pre", "block", pretty(item)))));
+  return parts.filter(([, value]) => value).map(([title, value]) => element("details", {},
+    element("summary", {}, `${title} (${value.length})`), value.map((item) => foreign("pre", "block", pretty(item)))));
 }

@@ -24,8 +24,10 @@ export class Keyboard {
   }
 
   help() {
+    const names = { Escape: "esc", Enter: "↵" };
     const keys = Object.entries(this.keys).filter(([, [title]]) => title);
-    return element("p", { class: "keys" }, keys.map(([key, [title]]) => element("span", {}, element("kbd", {}, key === "Escape" ? "esc" : key === "Enter" ? "↵" : key), title)));
+    return element("p", { class: "keys" }, keys.map(([key, [title]]) =>
+      element("span", {}, element("kbd", {}, names[key] ?? key), title)));
   }
 }
 

@@ -23,22 +23,35 @@ function isYesOrNo(values) {
 /* Scorers that say yes or no have a share, no distribution: one card holds them all. */
 function shares(run, state, measures) {
   if (measures.length === 0) return null;
-  const rows = measures.flatMap((measure) => [element("span", { class: "share-name" }, measure.replace(/^score /, "")),
+  const rows = measures.flatMap((measure) => [element("span", { class: "share-name" }, titleOf(measure)),
     ...run.variants.map((_, variant) => shareRow(run, state, measure, variant))]);
-  return element("figure", { class: "plot" }, element("figcaption", {}, element("b", {}, "Scorers"), element("small", {}, "share of yes")), rows);
+  const caption = element("figcaption", {}, element("b", {}, "Scorers"), element("small", {}, "share of yes"));
+  return element("figure", { class: "plot" }, caption, rows);
 }
 
 function shareRow(run, state, measure, variant) {
   const values = collect(run, measure, variant);
   const share = mean(values);
-  const name = `${measure.replace(/^score /, "")}, ${run.variants[variant].label}: ${percent(share)} of ${values.length}`;
-  const part = (look, x, width, value) => drawing("g", { class: "bar-hit", on: { click: () => state.update(filterFor(run, measure, value, value, variant)) } },
-    drawing("rect", { class: look, x, y: 0, width, height: 10 }), drawing("title", {}, `${value ? "yes" : "no"}: ${values.filter((item) => item === value).length}`));
   const edge = (share ?? 0) * WIDTH;
-  return element("span", { class: "share-row" }, run.variants.length > 1 ? element("span", { class: `letter v${variant % 8}` }, letter(variant)) : null,
-    drawing("svg", { class: `strip share v${variant % 8}`, viewBox: `0 0 ${WIDTH} 10`, preserveAspectRatio: "none", role: "img", "aria-label": name },
+  const part = (look, x, width, value) => drawing("g",
+    { class: "bar-hit", on: { click: () => state.update(filterFor(run, measure, value, value, variant)) } },
+    drawing("rect", { class: look, x, y: 0, width, height: 10 }),
+    drawing("title", {}, `${value ? "yes" : "no"}: ${values.filter((item) => item === value).length}`));
+  const name = `${titleOf(measure)}, ${run.variants[variant].label}: ${percent(share)} of ${values.length}`;
+  const frame = { viewBox: `0 0 ${WIDTH} 10`, preserveAspectRatio: "none", role: "img", "aria-label": name };
+  return element("span", { class: "share-row" }, letterOf(run, variant),
+    drawing("svg", { class: `strip share v${variant % 8}`, ...frame },
       part("fill", 0, edge, 1), part("rest", edge, WIDTH - edge, 0)),
     element("b", {}, percent(share)));
+}
+
+/* Which variant a strip is of; nothing where there is one only. */
+function letterOf(run, variant) {
+  return run.variants.length > 1 ? element("span", { class: `letter v${variant % 8}` }, letter(variant)) : null;
+}
+
+function titleOf(measure) {
+  return measure.replace(/^score /, "");
 }
 
 function plot(run, state, measure) {
@@ -46,12 +59,12 @@ function plot(run, state, measure) {
   const all = strips.flat();
   if (all.length === 0 || all.every((value) => value === 0 && measure === "cost")) return null;
   const scale = chooseScale(measure, all);
-  const title = measure.replace(/^score /, "");
+  const title = titleOf(measure);
   const figure = element("figure", { class: "plot" },
     element("figcaption", {}, element("b", {}, title), element("small", {}, describe(measure))));
   strips.forEach((values, variant) => {
     const head = element("span", { class: "strip-head" },
-      run.variants.length > 1 ? element("span", { class: `letter v${variant % 8}` }, letter(variant)) : null,
+      letterOf(run, variant),
       element("span", {}, `mean ${scale.say(mean(values))}`), element("span", {}, `median ${scale.say(median(values))}`));
     figure.append(head, drawStrip(values, scale, { run, state, measure, variant }));
   });
@@ -89,13 +102,16 @@ function describe(measure) {
 
 function drawStrip(values, scale, { run, state, measure, variant }) {
   const bins = new Array(BINS).fill(0);
-  for (const value of values) bins[Math.min(Math.floor(((value - scale.low) / (scale.high - scale.low)) * BINS), BINS - 1)] += 1;
+  const span = scale.high - scale.low;
+  for (const value of values) bins[Math.min(Math.floor(((value - scale.low) / span) * BINS), BINS - 1)] += 1;
   const most = Math.max(...bins, 1);
-  const name = `${measure.replace(/^score /, "")}, ${run.variants[variant].label}: ${values.length} values, mean ${scale.say(mean(values))}, median ${scale.say(median(values))}`;
+  const figures = `mean ${scale.say(mean(values))}, median ${scale.say(median(values))}`;
+  const name = `${titleOf(measure)}, ${run.variants[variant].label}: ${values.length} values, ${figures}`;
   const width = WIDTH / BINS;
   const choose = (low, high) => state.update(filterFor(run, measure, low, high, variant));
   const bars = bins.map((size, bin) => bar({ size, bin, most, width, scale, choose }));
-  return drawing("svg", { class: `strip v${variant % 8}`, viewBox: `0 0 ${WIDTH} ${STRIP + GAP}`, preserveAspectRatio: "none", role: "img", "aria-label": name },
+  const frame = { viewBox: `0 0 ${WIDTH} ${STRIP + GAP}`, preserveAspectRatio: "none", role: "img", "aria-label": name };
+  return drawing("svg", { class: `strip v${variant % 8}`, ...frame },
     drawing("line", { class: "ground", x1: 0, x2: WIDTH, y1: STRIP, y2: STRIP }), ...bars);
 }
 

@@ -7,7 +7,9 @@ import { count, plain, seconds, usd } from "./figures.js";
 const SPARE = 6;
 const SNIPPET = 280;
 export const MARKS = { passed: "✓", failed: "✕", error: "!", unscored: "?" };
-const HEADS = [["result", "Result"], ["case", "Case"], ["text", "Input and output"], ["why", "Scores"], ["time", "Latency"], ["cost", "Cost"]];
+const HEADS = [
+  ["result", "Result"], ["case", "Case"], ["text", "Input and output"], ["why", "Scores"], ["time", "Latency"], ["cost", "Cost"],
+];
 
 export class CaseTable {
   constructor(onOpen) {

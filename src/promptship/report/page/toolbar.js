@@ -12,11 +12,16 @@ const PATIENCE_MS = 90;
 export class Toolbar {
   constructor(state) {
     this.state = state;
-    this.search = element("input", { type: "search", placeholder: "Search inputs, outputs, reasons   /", "aria-label": "Search", spellcheck: "false", on: { input: () => this.#typed() } });
+    this.search = element("input", {
+      type: "search", placeholder: "Search inputs, outputs, reasons   /", "aria-label": "Search", spellcheck: "false",
+      on: { input: () => this.#typed() },
+    });
     this.controls = element("div", { class: "controls" });
     this.chips = element("div", { class: "active" });
     this.found = element("p", { class: "found", role: "status" });
-    this.node = element("div", { class: "toolbar" }, element("div", { class: "line" }, this.search, this.controls), element("div", { class: "line second" }, this.found, this.chips));
+    this.node = element("div", { class: "toolbar" },
+      element("div", { class: "line" }, this.search, this.controls),
+      element("div", { class: "line second" }, this.found, this.chips));
   }
 
   #typed() {
@@ -25,11 +30,14 @@ export class Toolbar {
   }
 
   show(run) {
+    const variants = run.variants.map((item, index) => [String(index), `${letter(index)}  ${item.label}`]);
+    const scorers = run.scorers.map((item) => [item.name, item.name]);
+    // A choice of one is none.
     this.controls.replaceChildren(...[
       this.#choice("outcome", "Outcome", outcomeOptions(run)),
-      run.variants.length > 1 ? this.#choice("variant", "Variant", run.variants.map((item, index) => [String(index), `${letter(index)}  ${item.label}`])) : null,
+      variants.length > 1 ? this.#choice("variant", "Variant", variants) : null,
       Object.keys(run.columns.tags).length ? this.#choice("slice", "Slice", sliceOptions(run)) : null,
-      run.scorers.length > 1 ? this.#choice("scorer", "Failed by", run.scorers.map((item) => [item.name, item.name])) : null,
+      scorers.length > 1 ? this.#choice("scorer", "Failed by", scorers) : null,
       this.#choice("sort", "Order", Object.entries(SORTS), false),
     ].filter(Boolean));
     this.refresh(run);
@@ -38,7 +46,8 @@ export class Toolbar {
   refresh(run, shown) {
     if (document.activeElement !== this.search) this.search.value = this.state.q;
     for (const select of this.controls.querySelectorAll("select")) select.value = this.state[select.name];
-    if (shown !== undefined) this.found.textContent = shown === run.caseCount ? `${count(shown)} cases` : `${count(shown)} of ${count(run.caseCount)} cases`;
+    const all = count(run.caseCount);
+    if (shown !== undefined) this.found.textContent = shown === run.caseCount ? `${all} cases` : `${count(shown)} of ${all} cases`;
     this.chips.replaceChildren(...this.#active());
   }
 
@@ -51,11 +60,17 @@ export class Toolbar {
 
   #active() {
     const { state } = this;
-    const set = FILTERS.filter((name) => state[name] !== DEFAULTS[name]);
-    const chips = state.range ? [element("button", { type: "button", class: "chip", on: { click: () => state.update({ range: "" }) } }, `${describeRange(state.range)}  ✕`)] : [];
-    const clear = element("button", { type: "button", class: "chip clear", on: { click: () => { this.search.value = ""; state.update(Object.fromEntries(FILTERS.map((name) => [name, ""]))); } } }, "Clear filters");
-    return set.length ? [...chips, clear] : [];
+    if (FILTERS.every((name) => state[name] === DEFAULTS[name])) return [];
+    const clear = chip("Clear filters", "chip clear", () => {
+      this.search.value = "";
+      state.update(Object.fromEntries(FILTERS.map((name) => [name, ""])));
+    });
+    return state.range ? [chip(`${describeRange(state.range)}  ✕`, "chip", () => state.update({ range: "" })), clear] : [clear];
   }
+}
+
+function chip(text, look, action) {
+  return element("button", { type: "button", class: look, on: { click: action } }, text);
 }
 
 function outcomeOptions(run) {
@@ -65,7 +80,8 @@ function outcomeOptions(run) {
 }
 
 function sliceOptions(run) {
-  return Object.entries(run.columns.tags).flatMap(([tag, { values }]) => [...values].sort().map((value) => [`${tag}=${value}`, `${tag} ${value}`]));
+  return Object.entries(run.columns.tags).flatMap(([tag, { values }]) =>
+    [...values].sort().map((value) => [`${tag}=${value}`, `${tag} ${value}`]));
 }
 
 function describeRange(range) {
