@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import signal
 import threading
 from contextlib import contextmanager
@@ -58,6 +59,7 @@ class _LoopThread(threading.Thread, Generic[T]):
     def __init__(self, coro_factory: Callable[[], Coroutine[Any, Any, T]]) -> None:
         super().__init__(name="promptship-loop", daemon=True)
         self._coro_factory = coro_factory
+        self._context = contextvars.copy_context()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[T] | None = None
         self._results: list[T] = []
@@ -69,7 +71,7 @@ class _LoopThread(threading.Thread, Generic[T]):
         try:
             with asyncio.Runner(loop_factory=_new_loop) as runner:
                 runner.get_loop().set_default_executor(DaemonThreads(_MOST_THREADS))
-                self._results.append(runner.run(self._main()))
+                self._results.append(runner.run(self._main(), context=self._context))
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             self._error = error
         finally:

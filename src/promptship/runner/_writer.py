@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -222,10 +223,19 @@ def _create(runs_dir: Path, manifest: RunManifest) -> RunLock:
     draft = runs_dir / f".{manifest.run_id}.tmp"
     with storage_errors("create", runs_dir):
         draft.mkdir(parents=True)
+    try:
+        lock = _fill_draft(draft, manifest)
+        with storage_errors("create", runs_dir / manifest.run_id):
+            draft.rename(runs_dir / manifest.run_id)
+    except StorageError:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return lock
+
+
+def _fill_draft(draft: Path, manifest: RunManifest) -> RunLock:
     save_manifest(draft, manifest)
     lock = RunLock.try_acquire(draft)
     if lock is None:
         raise StorageError(f"{str(draft)!r} is locked by another process", hint="delete it")
-    with storage_errors("create", runs_dir / manifest.run_id):
-        draft.rename(runs_dir / manifest.run_id)
     return lock

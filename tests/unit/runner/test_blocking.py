@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import signal
 import subprocess
@@ -48,6 +49,16 @@ def test_it_runs_on_uvloop_where_that_is_installed() -> None:
         return type(asyncio.get_running_loop()).__module__
 
     assert run_blocking(name).startswith("uvloop")
+
+
+def test_context_variables_of_the_caller_are_seen() -> None:
+    tenant = contextvars.ContextVar("tenant", default="nobody")
+    tenant.set("nordwind")
+
+    async def read() -> str:
+        return tenant.get()
+
+    assert run_blocking(read) == "nordwind"
 
 
 def test_it_works_in_a_thread_that_gets_no_signals(lab: Lab) -> None:
