@@ -237,7 +237,7 @@ def test_a_full_disk_is_a_storage_error_and_the_old_file_stays(samples: ModuleTy
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
-def test_a_run_without_variants_beyond_the_manifest_still_renders(samples: ModuleType) -> None:
+def test_a_target_without_a_prompt_has_a_suite_and_rows(samples: ModuleType) -> None:
     run = samples.make_run(
         [samples.make_cell()], variants=[Variant(label="outputs:file.jsonl")], gates=[samples.gate()]
     )

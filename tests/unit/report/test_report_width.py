@@ -41,9 +41,9 @@ def test_wrapped_lines_fit_and_are_not_more_than_asked(text: str, width: int, li
 
 
 def test_wrapping_breaks_at_blanks_and_says_what_is_missing() -> None:
-    assert wrap("one two three four", 9, lines=2) == ["one two", "three …"] or wrap(
-        "one two three four", 9, lines=2
-    ) == ["one two", "three f…"]
+    assert wrap("one two three four", 9, lines=3) == ["one two", "three", "four"]
+    assert wrap("one two three four", 9, lines=2) == ["one two", "three …"]
+    assert wrap("unbreakable", 5, lines=9) == ["unbre", "akabl", "e"]
 
 
 def test_filling_aligns_wide_text() -> None:
