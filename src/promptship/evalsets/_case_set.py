@@ -170,13 +170,13 @@ class CaseSet:
 
     def _checked(self, problems: ProblemList, stamps: list[Stamp]) -> Iterator[tuple[Any, Case]]:
         """Yield every case that can be built, with its row; the problems of the others are noted."""
-        build = self._builder.build
+        check = self._builder.check
         for source in self._sources:
             try:
                 stamps.append(source.stamp())
                 for row, spot in source.rows(problems, strict=True):
                     try:
-                        case = build(row, spot)
+                        case = check(row, spot)
                     except SourceError as error:
                         problems.extend(error.problems)
                         continue

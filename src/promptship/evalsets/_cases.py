@@ -100,14 +100,18 @@ class CaseBuilder:
     def __init__(self, defaults: CaseDefaults) -> None:
         self._defaults = defaults
 
-    def build(self, row: Any, spot: Spot) -> Case:
-        """Build a case.
+    def check(self, row: Any, spot: Spot) -> Case:
+        """Build a case from a row that nobody has looked at.
 
         Raises:
             SourceError: The row is no case; with everything that is wrong in it.
         """
         if not CASE.accepts(row):
             raise SourceError(flaw.at(spot) for flaw in CASE.flaws(row, ()))
+        return self.build(row, spot)
+
+    def build(self, row: Any, spot: Spot) -> Case:
+        """Build a case from a row that `check` has accepted before."""
         defaults = self._defaults
         inputs = {**defaults.inputs, **row["inputs"]} if defaults.inputs else row["inputs"]
         get, path, line = row.get, spot.path, spot.line

@@ -127,11 +127,11 @@ def read_lines(file: SourceFile, problems: ProblemList) -> Iterator[tuple[int, i
         number = 0
         while line := stream.readline(LONGEST_LINE + 1):
             number += 1
-            if len(line) > LONGEST_LINE:
+            if len(line) > LONGEST_LINE and not line.endswith(b"\n"):
                 hint = "one case is one line; is this a .jsonl or .csv file?"
                 problems.add(file.problem(_HEAVY_LINE, line=number, hint=hint))
-                _skip_line(stream, line)
                 line = b"\n"
+                _skip_line(stream)
             yield number, offset, line
             offset += len(line)
 
@@ -149,9 +149,9 @@ def _check_head(file: SourceFile, head: bytes, problems: ProblemList) -> int | N
     return len(_BOM) if head.startswith(_BOM) else 0
 
 
-def _skip_line(stream: BinaryIO, line: bytes) -> None:
-    while line and not line.endswith(b"\n"):
-        line = stream.readline(LONGEST_LINE)
+def _skip_line(stream: BinaryIO) -> None:
+    while (piece := stream.readline(_HEAD)) and not piece.endswith(b"\n"):
+        pass
 
 
 def _show(path: Path, root: Path) -> str:

@@ -147,22 +147,32 @@ def _read_parquet(
         import pyarrow.parquet as pq
     except ImportError:
         raise MissingExtraError("pyarrow", extra="eval", needed_for=f"reading {file.shown}") from None
-    try:
-        with file.open() as stream, pq.ParquetFile(stream) as table:
-            names = table.schema_arrow.names
-            columns = None if "inputs" in names else Columns(names, taken)
-            batches = (batch.to_pylist(maps_as_pydicts="strict") for batch in table.iter_batches(batch_size=_BATCH))
-            for number, values in enumerate(itertools.chain.from_iterable(batches), 1):
-                try:
-                    row = _parquet_row(values, columns)
-                except UsageError as error:
-                    problems.add(file.problem(str(error), line=number, hint=error.hint))
-                    continue
-                yield row, RowSpot(file.shown, number)
-    except pa.ArrowException as error:
-        problems.add(file.problem(f"not valid Parquet: {str(error).splitlines()[0]}"))
-    except UsageError as error:
-        problems.add(file.problem(str(error), hint=error.hint))
+    with file.open() as stream:
+        try:
+            with pq.ParquetFile(stream) as table:
+                yield from _table_rows(file, table, problems, taken)
+        except UsageError as error:
+            problems.add(file.problem(str(error), hint=error.hint))
+        except (pa.ArrowException, OSError) as error:
+            # Arrow raises OSError without a number where it is the content that cannot be read.
+            if getattr(error, "errno", None) is not None:
+                raise
+            problems.add(file.problem(f"not valid Parquet: {str(error).splitlines()[0]}"))
+
+
+def _table_rows(
+    file: SourceFile, table: Any, problems: ProblemList, taken: Collection[str]
+) -> Iterator[tuple[Any, RowSpot]]:
+    names = table.schema_arrow.names
+    columns = None if "inputs" in names else Columns(names, taken)
+    batches = (batch.to_pylist(maps_as_pydicts="strict") for batch in table.iter_batches(batch_size=_BATCH))
+    for number, values in enumerate(itertools.chain.from_iterable(batches), 1):
+        try:
+            row = _parquet_row(values, columns)
+        except UsageError as error:
+            problems.add(file.problem(str(error), line=number, hint=error.hint))
+            continue
+        yield row, RowSpot(file.shown, number)
 
 
 def _parquet_row(values: dict[str, Any], columns: Columns | None) -> dict[str, Any]:
