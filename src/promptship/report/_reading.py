@@ -75,14 +75,13 @@ def headline(runs: Sequence[RunLike]) -> str:
     """Say in one phrase what decided: how many gates failed or warn."""
     gates = gates_of(runs)
     if merge_outcomes(runs) is None:
-        return "no verdict: a run was not finished"
+        unfinished = any(run.manifest.finished is None for run in runs)
+        return "a run did not finish" if unfinished else "the gates were not asked"
     if failed := sum(gate.outcome == "fail" for gate in gates):
-        return f"{failed} of {len(gates)} {_plural('gate', len(gates))} failed"
+        return _share_of(failed, len(gates), "failed")
     if warned := sum(gate.outcome == "warn" for gate in gates):
-        return f"{warned} of {len(gates)} {_plural('gate', len(gates))} {'warns' if warned == 1 else 'warn'}"
-    if not gates:
-        return "there were no gates"
-    return f"all {len(gates)} gates passed" if len(gates) > 1 else "the gate passed"
+        return _share_of(warned, len(gates), "warned")
+    return _share_of(len(gates), len(gates), "passed") if gates else "there were no gates"
 
 
 def reason_of(gate: GateVerdict) -> str:
@@ -186,5 +185,7 @@ def _say(score: Score) -> str:
     return said
 
 
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else word + "s"
+def _share_of(some: int, count: int, verb: str) -> str:
+    if count == 1:
+        return f"the gate {verb}"
+    return f"all {count} gates {verb}" if some == count else f"{some} of {count} gates {verb}"
