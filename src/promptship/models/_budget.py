@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Budget", "Budgeted"]
 
 _DEFAULT_MOST_OUTPUT = 4_096
+# Sums of many small floats must not refuse the last call that fits exactly.
 _ROUNDING_USD = 1e-12
 _LIMIT_PARAMS = ("max_completion_tokens", "max_tokens")
 
@@ -77,6 +78,7 @@ class Budget:
         """Replace a reservation by what the call really cost, 0 where it was not billed."""
         self.reserved_usd = max(0.0, self.reserved_usd - reserved_usd)
         self.spent_usd += spent_usd
+        # All of them look again: what was freed may be enough for a later, cheaper one only.
         waiting, self._waiting = self._waiting, deque()
         for future in waiting:
             if not future.done():
@@ -128,6 +130,7 @@ class Budgeted(Middleware):
         """See `CompletionModel.stream`."""
         worst = self._worst(request)
         await self._budget.reserve(worst)
+        # A consumer that leaves early has been answered in part, and the provider bills that.
         spent = worst
         try:
             async with OpenStream(self._inner.stream(request)) as pieces:

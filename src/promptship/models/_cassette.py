@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Cassette", "FrozenModel", "Recording", "ReplayModel"]
 
 _HEADER = {"promptship": 1, "kind": "cassette"}
+# Written once and committed: size counts, time does not.
 _LEVEL = 19
+# A few kilobytes can unpack to gigabytes.
 _LONGEST_LINE = 64 * 2**20
 _HINT = "record it with: promptctl eval --record"
 
@@ -305,6 +307,7 @@ def _write_atomically(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        # Temporary files are private; this one is going to be committed and read by others.
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:

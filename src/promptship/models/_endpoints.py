@@ -22,6 +22,7 @@ __all__ = ["Road", "resolve_road"]
 
 Kind = Literal["http", "litellm", "local", "fake", "replay"]
 _OWN: dict[str, Kind] = {"local": "local", "fake": "fake", "replay": "replay"}
+# So narrow that no two parsers can see different hosts in it.
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?P<port>:\d{1,5})?(?P<path>(?:/[\w.~%-]*)*)"
 )
@@ -144,6 +145,7 @@ def _check_url(url: str, what: str) -> re.Match[str]:
 
 def _is_loopback(url: re.Match[str]) -> bool:
     host = url["host"].strip("[]").lower()
+    # 127.1 and the like depend on who reads them; they are refused with everything else.
     if host == "localhost":
         return True
     try:

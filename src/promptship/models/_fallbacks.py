@@ -48,6 +48,7 @@ class WithFallbacks:
                         begun = True
                         yield piece
             except ModelError as error:
+                # Half an answer of one model and half of another would be nobody's.
                 if begun:
                     raise
                 failures.append((config.name, error))

@@ -166,6 +166,7 @@ class ModelHub:
         return resolve_road(config, endpoints=self._endpoints, env=self._env, with_key=with_key)
 
     def _chain(self, config: ModelConfig, *, fresh: bool) -> CompletionModel:
+        # `models test` must not be told by the cache that a dead server is well.
         if fresh:
             return self._chain_of_one(config, cache=None)
         cassette = self._cassette

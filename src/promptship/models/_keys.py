@@ -29,6 +29,7 @@ class KeyMaker:
 
     def __init__(self, config: ModelConfig, *, with_fallbacks: bool) -> None:
         identity = config.identity()
+        # A request carries all params that apply, the config's own among them.
         identity.pop("params", None)
         if not with_fallbacks:
             identity.pop("fallbacks", None)

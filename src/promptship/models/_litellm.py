@@ -133,6 +133,7 @@ class LiteLLMModel:
         _check_provider(self._litellm, config)
         self._name = config.name
         self._check_params(config.params)
+        # It would retry by itself, unseen by our pace and our budget.
         self._keywords: dict[str, Any] = {"timeout": timeout_s, "num_retries": 0, "max_retries": 0}
         if api_base is not None:
             self._keywords["api_base"] = api_base

@@ -28,6 +28,7 @@ __all__ = ["MOST_BYTES", "OpenAIModel", "OpenAITransport"]
 MOST_BYTES = 20_000_000
 """Longest answer that is read, in bytes, after decompression."""
 
+# The message of an error stands at its beginning.
 _MOST_ERROR_BYTES = 65_536
 _SUCCESS = range(200, 300)
 _KEEP_ALIVE_S = 30.0
@@ -145,6 +146,7 @@ class OpenAITransport:
         if self._api_key is not None:
             headers["Authorization"] = f"Bearer {self._api_key.reveal()}"
         return self._aiohttp.ClientSession(
+            # How many calls run at once is the pace's decision, so the pool has no limit of its own.
             connector=self._aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
             cookie_jar=self._aiohttp.DummyCookieJar(),
             headers=headers,
@@ -152,6 +154,7 @@ class OpenAITransport:
         )
 
     async def _read(self, answer: aiohttp.ClientResponse, shown: str) -> bytes:
+        # A compressed body may grow a thousandfold, so only a plain one is read in one go.
         length = answer.content_length
         if length is not None and length <= self._most_bytes and "Content-Encoding" not in answer.headers:
             return await answer.read()
@@ -240,6 +243,7 @@ class OpenAIModel:
             response = self._finish(streamed, request, time.perf_counter() - started)
         except ModelError as error:
             raise self._transport.redact(error) from None
+        # Nothing was shown so far of a choice, or by a server that does not stream.
         if response.text and (request.choices or not streamed.has_text):
             yield response.text
         yield response

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pace", "Paced", "TokenBucket"]
 
+# 529 is what Anthropic says where others say 503.
 _OVERLOADED = (503, 529)
 _LONGEST_PAUSE_S = 60.0
 _SECONDS_A_MINUTE = 60.0
@@ -41,6 +42,7 @@ class TokenBucket:
     def __init__(self, per_minute: int, now: float) -> None:
         self.per_minute = per_minute
         self._burst = max(1.0, per_minute / _BURST_SHARE)
+        # Burst and refill of one minute together make `per_minute`, never more.
         spread = per_minute - self._burst if per_minute > self._burst else per_minute
         self._rate = spread / _SECONDS_A_MINUTE
         self._level = self._burst
@@ -151,6 +153,7 @@ class Pace:
         if retry_after_s is not None:
             pause_s = min(retry_after_s, _LONGEST_PAUSE_S)
             self._paused_until = max(self._paused_until, self._clock() + pause_s)
+        # A burst of refusals from one round is one message, not sixty-four.
         if ticket == self._round:
             self._round += 1
             self._limit = max(1.0, self._limit / 2)
@@ -161,6 +164,7 @@ class Pace:
         if self._tokens:
             wait_s = max(wait_s, self._tokens.take(tokens, now))
         ready = now + wait_s
+        # Another call may lengthen the pause while this one sleeps.
         while (left_s := max(ready, self._paused_until) - self._clock()) > 0:
             await self._sleep(left_s)
 
@@ -174,6 +178,7 @@ class Pace:
         try:
             await future
         except asyncio.CancelledError:
+            # The place was given in the same turn of the loop in which its taker was cancelled.
             if future.done() and not future.cancelled():
                 self._release()
             raise

@@ -41,6 +41,7 @@ class Rates:
 
     def cost(self, usage: Usage) -> float:
         """Return the price of `usage` in USD."""
+        # Some servers count cached tokens beside the prompt's and not among them.
         cached = min(usage.cached_tokens, usage.prompt_tokens)
         fresh = usage.prompt_tokens - cached
         return fresh * self.input + cached * self.cached_input + usage.completion_tokens * self.output
@@ -90,6 +91,7 @@ def _find_entry(model: str, provider: str, name: str) -> dict[str, Any] | None:
     prices = _load_price_list()
     entry: dict[str, Any] | None = prices.get(model)
     if entry is None:
+        # The same name may cost something else at another provider.
         entry = prices.get(name)
         if entry is not None and entry.get("litellm_provider") != provider:
             return None

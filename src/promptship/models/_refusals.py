@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Refusal", "clean_text", "parse_retry_after", "status_in"]
 
 _SHOWN = 300
+# Control characters and those that reverse the direction of writing.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+# llama.cpp, vLLM, TGI and older OpenAI models say it in words alone.
 _TOO_LONG = re.compile(
     r"context[ _](?:length|window|size)|maximum context|(?:prompt|input) is too long|too many (?:input )?tokens",
     re.IGNORECASE,

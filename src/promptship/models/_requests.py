@@ -40,6 +40,7 @@ def build_body(model: str, request: CompletionRequest, *, stream: bool = False) 
     Choices become a JSON Schema with an enum, so that any provider with structured output can constrain them; a
     `response_format` in the params wins over the request's schema, for servers that know another way.
     """
+    # Ours are written over the params, so that no config can redirect a call to another model.
     body: dict[str, Any] = {**request.params}
     body["model"] = model
     body["messages"] = [message.as_json() for message in request.messages]

@@ -88,6 +88,7 @@ def _parse(body: dict[str, Any], request: CompletionRequest, rates: Rates | None
     text = content if isinstance(content, str) else _join_parts(content)
     calls = tuple(map(_parse_tool_call, message.get("tool_calls") or ()))
     finish = _finish_reason(choice.get("finish_reason"), has_calls=bool(calls))
+    # A refusal of structured output is the model's answer, to be scored like any other.
     if not text and message.get("refusal"):
         text = _check_text(message["refusal"])
     elif request.choices and finish in ("stop", "length"):
@@ -150,6 +151,7 @@ def _unwrap_choice(text: str, choices: tuple[str, ...], finish: FinishReason) ->
 def _parse_usage(usage: dict[str, Any] | None) -> Usage | None:
     if not usage:
         return None
+    # Without cached tokens some servers send null where others send an object.
     details = usage.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if details else 0
     return Usage(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Retrying"]
 
 _FIRST_WAIT_S = 0.5
+# Beyond this a person would rather see the error.
 _LONGEST_WAIT_S = 30.0
 # A server that wants us back in an hour is out of order for this run: its error is the answer.
 _LONGEST_RETRY_AFTER_S = 60.0
@@ -90,4 +91,5 @@ class Retrying(Middleware):
         asked = error.retry_after_s
         if asked is None:
             return backoff
+        # "Wait 0 s" is no reason to hammer: the backoff applies.
         return None if asked > _LONGEST_RETRY_AFTER_S else max(asked, backoff if asked == 0 else 0.0)

@@ -48,6 +48,7 @@ class StreamedCompletion:
         """
         if not self._begun:
             self._begun = True
+            # A server that cannot stream answers in one JSON object; no event begins with a brace.
             if chunk.lstrip().startswith(b"{"):
                 self._plain = []
         if self._plain is not None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WRITER = """
 import sys
+from pathlib import Path
 from promptship.domain import Response
 from promptship.models import ResponseCache
 

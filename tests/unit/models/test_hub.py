@@ -45,7 +45,10 @@ def test_a_wrong_config_is_found_when_the_model_is_opened(fields, message):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "LocalHost", "[::1]"])
 def test_an_inline_address_may_be_this_machine(host):
-    hub_of().open(config_of(base_url=f"http://{host}:8080/v1"))
+    hub = hub_of()
+    hub.open(config_of(base_url=f"http://{host}:8080/v1"))
+
+    assert [transport.origin for transport in hub._transports.values()] == [f"http://{host.lower()}:8080"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import itertools
 
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from promptship.domain import CompletionRequest, Message, Response
@@ -23,20 +23,14 @@ RATES = Rates(input=1.0, output=1.0, cached_input=1.0)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-10, 10**18) | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
+    max_leaves=4,
 )
 KNOWN = st.sampled_from(["content", "tool_calls", "refusal", "function", "name", "arguments", "id", "logprobs", "type"])
 MESSAGE = st.dictionaries(KNOWN, JSON | st.lists(st.dictionaries(KNOWN, JSON, max_size=3), max_size=2), max_size=4)
+CHOICE = st.fixed_dictionaries({"message": MESSAGE}, optional={"finish_reason": JSON, "logprobs": JSON})
+USAGE = st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens"]), JSON, max_size=2)
 COMPLETION = st.fixed_dictionaries(
-    {
-        "choices": st.lists(
-            st.fixed_dictionaries({"message": MESSAGE}, optional={"finish_reason": JSON, "logprobs": JSON})
-        )
-    },
-    optional={
-        "usage": JSON | st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens"]), JSON),
-        "model": JSON,
-    },
+    {"choices": st.lists(CHOICE, max_size=1)}, optional={"usage": JSON | USAGE, "model": JSON}
 )
 
 
@@ -46,6 +40,7 @@ def test_bytes_are_an_object_or_a_bad_response(payload):
         assert isinstance(parse_json(payload, shown="m"), dict)
 
 
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(COMPLETION)
 @example({"choices": [{"message": {"content": "x"}, "finish_reason": []}]})
 @example({"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": -5}})
