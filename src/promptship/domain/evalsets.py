@@ -79,6 +79,8 @@ class EvalsetSpec:
         gates: What decides; empty means that every case must pass.
         target: What turns a case into an output.
         description: For people.
+        tags: Labels of the set itself, for people and for picking sets.
+        data: How confidential the cases are, as written; None where nothing is said. Nothing is enforced by it yet.
         format: Version of the file format.
     """
 
@@ -90,6 +92,8 @@ class EvalsetSpec:
     gates: tuple[GateSpec, ...] = ()
     target: TargetSpec = field(default_factory=TargetSpec)
     description: str = ""
+    tags: tuple[str, ...] = ()
+    data: Literal["public", "internal", "confidential"] | None = None
     format: int = 1
 
     def scoring_digest(self) -> Digest:
