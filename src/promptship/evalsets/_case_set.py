@@ -120,8 +120,8 @@ class CaseSet:
         self._nothing = nothing
 
     def __iter__(self) -> Iterator[Case]:
-        stamps = self._scanned.stamps
-        return self._read(stamps)
+        # Not a generator: problems are raised here, before a consumer has begun.
+        return self._read(self._scanned.stamps)
 
     def __len__(self) -> int:
         return self._scanned.cases
@@ -188,6 +188,7 @@ class CaseSet:
         repeated = sorted((later, first) for first, later in ids.repeated())
         if not repeated:
             return
+        # The index holds hashes alone, so the few cases that are shown are looked up by reading once more.
         shown = repeated[:_REPEATED_SHOWN]
         wanted = {number >> 1 for pair in shown for number in pair}
         again = enumerate(case for _, case in self._checked(ProblemList(), []))

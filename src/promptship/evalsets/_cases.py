@@ -162,6 +162,7 @@ def case_content(case: Case) -> bytes:
     Raises:
         CanonicalError: A value that has no canonical form.
     """
+    # What is empty is left out, so that a field that a later version adds does not change old digests.
     content: dict[str, Any] = {"id": case.id, "inputs": case.inputs}
     if case.expected is not None:
         content["expected"] = case.expected

@@ -99,6 +99,7 @@ def load_evalset(path: Path, *, root: Path) -> Evalset:
         problems.raise_any()
         raise AssertionError("a header is given up for its flaws alone")
     sources = _find_sources(header, Path(path).parent, root, problems)
+    # Where the header is wrong the cases are read for their problems too: one round of mending instead of two.
     nothing = document.problem(("cases",), "the evalset has no case", hint="write at least one case")
     cases = CaseSet(sources, CaseBuilder(header.defaults), header.content(), nothing)
     if problems:

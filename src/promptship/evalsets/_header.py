@@ -241,6 +241,8 @@ def parse_header(document: YamlDocument) -> Header:
         gates=tuple(map(parse_gate, value.get("gates") or ())),
         target=_target(value.get("target")),
         description=value.get("description") or "",
+        tags=tuple(value.get("tags") or ()),
+        data=value.get("data"),
         format=value.get("promptship") or 1,
     )
     case_defaults = CaseDefaults(
@@ -275,6 +277,7 @@ def _target(value: Any) -> TargetSpec:
 
 
 def _gate_content(gate: GateSpec) -> JsonObject:
+    # Not its text: `pass_rate >= 0.9` and {metric: pass_rate, at_least: 0.90} are one gate.
     found: JsonObject = {"metric": gate.metric, "decide": gate.decide}
     if gate.at_least is not None:
         found["at_least"] = gate.at_least

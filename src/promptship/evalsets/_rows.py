@@ -119,6 +119,7 @@ def _text_lines(file: SourceFile, problems: ProblemList) -> Iterator[str]:
                 Problem(path=file.shown, line=number, column=column, message=message, hint="save the file as UTF-8")
             )
             text = line.decode(errors="replace")
+        # Within quotes too: a checkout on Windows must not change a case.
         yield text[:-2] + "\n" if text.endswith("\r\n") else text
 
 
@@ -179,6 +180,7 @@ def _parquet_row(values: dict[str, Any], columns: Columns | None) -> dict[str, A
     """Return a row as a case writes it; Parquet has null where JSON has no key."""
     if columns is not None:
         return columns.row(list(values.values()))
+    # A struct has the fields of all rows; those that a row did not have are null in it.
     for name in _NESTED:
         nested = values.get(name)
         if isinstance(nested, dict):

@@ -155,6 +155,7 @@ def build_scorer_spec(
         written = {**defaults, **written}
     params = {key: item for key, item in written.items() if key not in _OWN_KEYS}
     if _is_set(written):
+        # Without the defaults: what a member of a set counts is said in the set.
         members = build_scorer_specs(written["scorers"], path=path, line=line)
         params["scorers"] = [spec.as_json() for spec in members]
     threshold, weight, required = written.get("threshold"), written.get("weight"), written.get("required")

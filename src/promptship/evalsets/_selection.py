@@ -98,6 +98,7 @@ def _sample(cases: Iterator[Case], size: int, seed: int) -> Iterator[Case]:
 def _limited(cases: Iterator[Case], limit: int | None, slices: _Slices | None) -> Iterator[Case]:
     yield from islice(cases, limit)
     if slices:
+        # A limit may have cut the reading short before every slice was met.
         for _ in cases:
             if slices.all_seen:
                 break

@@ -119,6 +119,7 @@ class Number:
 
     def accepts(self, value: Any) -> bool:
         """See `Shape.accepts`."""
+        # Exact types: to `isinstance`, True is a number.
         if type(value) is not int and (self.whole or type(value) is not float):
             return False
         return bool(self.least is None or value >= self.least)

@@ -47,6 +47,7 @@ cases: [{inputs: {a: 1}}]
         "regression",
         1,
     )
+    assert (spec.tags, spec.data) == (("nightly",), "internal")
     assert spec.prompts == ("support/reply", "support/*", "triage@git:main")
     assert spec.scorers[0].value == {"$ref": "output"}
     assert spec.gates[0] == GateSpec(text="pass_rate >= 0.9", metric="pass_rate", at_least=0.9)
