@@ -1,0 +1,19 @@
+"""Models that run on this machine: fetching and converting their weights, batching, generating, choosing by likelihood.
+
+torch and transformers are imported when a model is loaded, never before. Pace, cache and money are the hub's.
+"""
+
+from promptship.models.local._folders import PulledModel, list_pulled
+from promptship.models.local._model import LocalModel, open_local
+from promptship.models.local._pull import PullProgress, pull_model
+from promptship.models.local._tokenizers import count_tokens
+
+__all__ = [
+    "LocalModel",
+    "PullProgress",
+    "PulledModel",
+    "count_tokens",
+    "list_pulled",
+    "open_local",
+    "pull_model",
+]
