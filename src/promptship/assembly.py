@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from promptship.domain import Verdict
+    from promptship.models import PullProgress
     from promptship.runner import Progress, StopSignal
 
 __all__ = [
@@ -73,11 +74,13 @@ class Workspace:
         project: The project.
         options: How models are called.
         env: Where keys are looked up.
+        on_pull: Told what is being done when a local model has to be fetched first.
     """
 
     project: Project
     options: ModelOptions = field(default_factory=ModelOptions)
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    on_pull: Callable[[PullProgress], None] | None = None
     _hubs: list[ModelHub] = field(default_factory=list)
     _cassettes: list[Cassette] = field(default_factory=list)
     _cache: ResponseCache | None = None
@@ -109,6 +112,7 @@ class Workspace:
             retries=self.options.retries,
             timeout_s=self.options.timeout_s,
             cache_dir=self.cache_dir,
+            on_pull=self.on_pull,
         )
         self._hubs.append(hub)
         return hub

@@ -165,13 +165,13 @@ class _Command:
         async def work() -> Evaluation:
             async with workspace:
                 with open_progress(len(loaded)) as progress:
+                    workspace.on_pull = progress.pull
                     return await evaluate_all(
                         workspace,
                         loaded,
                         self._options,
                         on_start=progress.start,
                         on_progress=progress.update,
-                        on_pull=progress.pull,
                         stop=stop,
                     )
 

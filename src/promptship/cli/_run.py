@@ -41,7 +41,7 @@ def run(
     workspace = open_workspace(context, ModelOptions(use_cache=not no_cache))
     version = workspace.project.load_prompt(reference, model=model).version
     result = asyncio.run(
-        _call(workspace, version, parse_inputs(inputs or [], inputs_file), stream=stream and not as_json)
+        _call(workspace, version, parse_inputs(inputs or [], inputs_file), stream=stream, quiet=as_json)
     )
     if as_json:
         print_json(_as_json(result))
@@ -49,14 +49,19 @@ def run(
     note(_summary(result))
 
 
-async def _call(workspace: Workspace, version: PromptVersion, inputs: dict[str, Any], *, stream: bool) -> CallResult:
+async def _call(
+    workspace: Workspace, version: PromptVersion, inputs: dict[str, Any], *, stream: bool, quiet: bool
+) -> CallResult:
     from promptship.evaluation import CallResult, call_prompt, stream_prompt
     from promptship.report import escape_terminal
 
     async with workspace:
         hub = workspace.open_hub()
-        if not stream:
-            return await call_prompt(version, inputs, hub)
+        if quiet or not stream:
+            result = await call_prompt(version, inputs, hub)
+            if not quiet:
+                sys.stdout.write(escape_terminal(result.response.text) + "\n")
+            return result
         async for piece in stream_prompt(version, inputs, hub):
             if isinstance(piece, CallResult):
                 result = piece

@@ -16,7 +16,6 @@ app = typer.Typer(help="Stored runs.", no_args_is_help=True)
 
 _Run = Annotated[str, typer.Argument(metavar="RUN", help="Run id, the beginning of one, or last.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_FORMATS = ("csv", "jsonl", "parquet", "junit", "markdown", "html")
 
 
 @app.command("list")
@@ -92,18 +91,21 @@ def export(
     context: typer.Context,
     run: _Run,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE")],
-    file_format: Annotated[str | None, typer.Option("--format", help=", ".join(_FORMATS))] = None,
+    file_format: Annotated[
+        str | None, typer.Option("--format", help="csv, jsonl, parquet, junit, markdown or html.")
+    ] = None,
 ) -> None:
     """Write a run's rows to a file for other tools."""
     from promptship.errors import UsageError
-    from promptship.report import export_run
+    from promptship.report import EXPORT_FORMATS, export_run
     from promptship.runner import find_run
 
     endings = {".md": "markdown", ".xml": "junit"}
     chosen = file_format or endings.get(output.suffix, output.suffix.removeprefix("."))
-    if chosen not in _FORMATS:
-        raise UsageError(f"cannot tell a format from {str(output)!r}", hint=f"--format {' | '.join(_FORMATS)}")
-    export_run(find_run(open_workspace(context).project.runs_dir, run), chosen, output)
+    known = next((name for name in EXPORT_FORMATS if name == chosen), None)
+    if known is None:
+        raise UsageError(f"cannot tell a format from {str(output)!r}", hint=f"--format {' | '.join(EXPORT_FORMATS)}")
+    export_run(find_run(open_workspace(context).project.runs_dir, run), known, output)
     typer.echo(str(output))
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from promptship import __version__
 from promptship.domain import Closure, JsonObject, PromptVersion, Variant
 from promptship.errors import Problem, PromptshipError, ReferenceNotFoundError, SourceError, UsageError
 from promptship.evalsets import Evalset, Selection, load_outputs, select_cases
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from promptship.domain import Case, ModelConfig, Scorer, Target
+    from promptship.domain import Case, ModelConfig, Target
     from promptship.models import ModelHub
     from promptship.project import Project
     from promptship.prompts import Renderer
     from promptship.runner import Progress, StopSignal
+    from promptship.scorers import CheckedScorer
 
 __all__ = ["EvalOptions", "PreparedEvaluation", "prepare_evaluation", "run_evaluation"]
 
@@ -138,7 +139,7 @@ async def run_evaluation(
         on_progress=on_progress,
         stop=stop,
         git_commit=project.git_commit(),
-        promptship_version=__version__,
+        promptship_version=version("promptship"),
     )
     verdict = decide_verdict(
         run.manifest,
@@ -262,7 +263,7 @@ def _selection(project: Project, evalset: Evalset, options: EvalOptions) -> Sele
 
 
 def _check_cases(
-    cases: _Cases, targets: tuple[Target, ...], scorers: tuple[Scorer, ...], context: ScorerContext
+    cases: _Cases, targets: tuple[Target, ...], scorers: tuple[CheckedScorer, ...], context: ScorerContext
 ) -> int:
     """Count the cases, and find every case that no call could make right."""
     renderers = [target.renderer for target in targets if isinstance(target, PromptTarget)]
@@ -283,7 +284,7 @@ def _check_cases(
 
 
 def _problem_of(
-    case: Case, renderers: list[Renderer], scorers: tuple[Scorer, ...], context: ScorerContext
+    case: Case, renderers: list[Renderer], scorers: tuple[CheckedScorer, ...], context: ScorerContext
 ) -> Problem | None:
     try:
         if case.turns:
@@ -307,7 +308,7 @@ def _selection_json(selection: Selection, options: EvalOptions) -> JsonObject:
     if selection.sample is not None:
         found |= {"sample": selection.sample, "seed": selection.seed}
     if selection.slices:
-        found["slice"] = ["=".join(tag) for tag in selection.slices]
+        found["slice"] = " ".join(f"{tag}={value}" for tag, value in selection.slices)
     if selection.limit is not None:
         found["limit"] = selection.limit
     if options.last_failed:

@@ -40,7 +40,7 @@ def check_gates(gates: Iterable[GateSpec], scorers: Iterable[str], *, path: str)
         if gate.metric not in known:
             meant = did_you_mean(gate.metric, known)
             raise UsageError(
-                f"{path}: the gate {gate.text!r} names {gate.metric!r}, a metric that this evalset does not have{meant}",
+                f"{path}: the gate {gate.text!r} names {gate.metric!r}, a metric that the set does not have{meant}",
                 hint=f"metrics of this evalset: {', '.join(known)}",
             )
 

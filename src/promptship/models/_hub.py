@@ -23,7 +23,7 @@ from promptship.models._retries import Retrying
 from promptship.models._tokens import count_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from promptship.domain import CompletionModel, CompletionRequest, JsonObject, Limits, ModelConfig, Response
     from promptship.models._budget import Budget
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from promptship.models._openai_transport import OpenAITransport
     from promptship.models._prices import Rates
     from promptship.models._secrets import Secret
+    from promptship.models.local import PullProgress
     from promptship.settings import Endpoint
 
 __all__ = ["ModelHub"]
@@ -55,6 +56,7 @@ class ModelHub:
         timeout_s: Overrides each config's `limits.timeout_s`.
         concurrency: Overrides each config's `limits.concurrency`.
         cache_dir: Folder of local models; None for the platform's.
+        on_pull: Told what is being done when a local model has to be fetched first.
 
     Raises:
         UsageError: An override is out of range.
@@ -74,6 +76,7 @@ class ModelHub:
         timeout_s: float | None = None,
         concurrency: int | None = None,
         cache_dir: Path | None = None,
+        on_pull: Callable[[PullProgress], None] | None = None,
     ) -> None:
         self._endpoints = endpoints
         self._env = env
@@ -84,6 +87,7 @@ class ModelHub:
         given = {"retries": retries, "timeout_s": timeout_s, "concurrency": concurrency}
         self._overrides = {key: value for key, value in given.items() if value is not None}
         self._cache_dir = cache_dir or Path(platformdirs.user_cache_dir("promptship"))
+        self._on_pull = on_pull
         self._opened: dict[tuple[str, bool], CompletionModel] = {}
         self._leaves: dict[tuple[str, str], CompletionModel] = {}
         self._transports: dict[tuple[str, Secret | None], OpenAITransport] = {}
@@ -123,7 +127,7 @@ class ModelHub:
 
     def count_tokens(self, config: ModelConfig, text: str) -> int:
         """Count the tokens of `text` as the model would, or nearly."""
-        return count_tokens(config, text)
+        return count_tokens(config, text, cache_dir=self._cache_dir)
 
     async def fit_prior(self, config: ModelConfig, requests: Sequence[CompletionRequest]) -> dict[str, float]:
         """Fit the prior of a choice on unlabelled requests: each choice's mean log-probability over them.
@@ -214,7 +218,7 @@ class ModelHub:
             return LiteLLMModel(config, api_key=road.api_key, env=self._env, rates=rates, timeout_s=limits.timeout_s)
         from promptship.models.local import open_local
 
-        return open_local(config, cache_dir=self._cache_dir)
+        return open_local(config, cache_dir=self._cache_dir, on_pull=self._on_pull)
 
     def _transport_of(self, road: Road) -> OpenAITransport:
         from promptship.models._openai_transport import OpenAITransport

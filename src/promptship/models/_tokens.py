@@ -25,7 +25,7 @@ _ENCODING_URL = "https://openaipublic.blob.core.windows.net/encodings/{name}.tik
 _OPENAI_PROVIDERS = ("", "openai", "azure")
 
 
-def count_tokens(config: ModelConfig, text: str) -> int:
+def count_tokens(config: ModelConfig, text: str, *, cache_dir: Path | None = None) -> int:
     """Count the tokens of `text` as the model would.
 
     Local models count with their own tokenizer and OpenAI's with tiktoken, where litellm's copy of its tables is on
@@ -35,7 +35,7 @@ def count_tokens(config: ModelConfig, text: str) -> int:
     if provider == "local":
         from promptship.models.local import count_tokens as count_local
 
-        return int(count_local(config, text))
+        return count_local(config, text, cache_dir=cache_dir)
     encoding = _find_encoding(name) if provider in _OPENAI_PROVIDERS else None
     if encoding is not None:
         return len(encoding.encode_ordinary(text))

@@ -86,7 +86,8 @@ def parse_models(text: str, *, path: str) -> ModelCatalog:
     problems += _check_fallbacks(value, document, path)
     if problems:
         raise SourceError(problems)
-    return ModelCatalog(value, path=path)
+    entries: dict[str, Any] = value
+    return ModelCatalog(entries, path=path)
 
 
 def _check_entry(name: str, entry: object, document: YamlDocument, path: str) -> list[Problem]:

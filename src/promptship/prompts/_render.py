@@ -85,6 +85,14 @@ class Renderer:
             STATE.reset(token)
         return RenderedPrompt(messages=messages)
 
+    def check(self, inputs: JsonObject) -> None:
+        """Check inputs as `render` would, without rendering.
+
+        Raises:
+            InputError: Inputs that are missing, unexpected, of the wrong type, or that hold what no text may.
+        """
+        self._binder.bind(inputs)
+
     def _render_text(self, variables: Mapping[str, Any]) -> str:
         template = self._template
         context = Context(self._environment, {**self._constants, **variables}, template.name, template.blocks)

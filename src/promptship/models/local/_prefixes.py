@@ -53,9 +53,9 @@ class PrefixStore:
             Its length in tokens, and the cache; 0 and None where sharing is not worth it.
         """
         # Beginnings are shared over time as well: a row alone is compared with the one before it.
-        shared = common_prefix([*rows, self._seen] if len(rows) == 1 and len(self._seen) > 1 else rows)
-        shared = min(shared, common_prefix(rows))
-        self._seen = rows[0]
+        before, self._seen = self._seen, rows[0]
+        alone = len(rows) == 1
+        shared = common_prefix([*rows, before] if alone and before else rows) if before or not alone else 0
         if shared < _SHORTEST_WORTH_KEEPING:
             return 0, None
         key = self._longest_kept(rows[0][:shared])
