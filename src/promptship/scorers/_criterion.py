@@ -227,6 +227,8 @@ def fail(reason: str, **fields: Any) -> Score:
 
 def shorten(text: str, length: int = _LONGEST_REASON) -> str:
     """Put text on one line of at most `length` characters that any terminal and file can hold."""
+    if len(text) <= length and text.isascii() and text.isprintable():
+        return text
     line = " ".join(text[: length * 4].split())
     line = line.encode("utf-8", "backslashreplace").decode()
     return line if len(line) <= length else line[: length - 1] + "…"

@@ -31,7 +31,8 @@ __all__ = ["SCORERS"]
 
 _LONGEST = 50_000
 """Characters up to which parsing takes about a third of a second."""
-_FENCE = re.compile(r"```[ \t]*([A-Za-z]*)[^\n]*\n(.*?)```", re.DOTALL)
+_FENCE = "```"
+_FIRST_WORD = re.compile(r"[ \t]*([A-Za-z]+)[ \t]*(\s)")
 _EVERYTHING = "(.*)"
 _DIALECTS = {
     "athena": "athena",
@@ -79,10 +80,18 @@ class _Sql(Criterion):
             raise UnjudgedError(f"the output has {len(text)} characters; SQL is read up to {_LONGEST}")
         wrong = self._wrong(text)
         if wrong is not None and self._fenced:
-            blocks = [block for name, block in _FENCE.findall(text) if name.lower() in {"", "sql", self._rules.dialect}]
-            reasons = [self._wrong(block) for block in blocks]
+            reasons = [self._wrong(block) for block in self._blocks(text)]
             wrong = None if None in reasons else (reasons[0] if reasons else wrong)
         return PASSED if wrong is None else fail(wrong)
+
+    def _blocks(self, text: str) -> Iterator[str]:
+        """Yield what stands between fences, blocks in other languages left out."""
+        for block in text.split(_FENCE)[1:-1:2]:
+            word = _FIRST_WORD.match(block)
+            if word and word[1].lower() in {"sql", self._rules.dialect}:
+                yield block[word.end() :]
+            elif word is None or word[2] != "\n":
+                yield block
 
     def claim(self, item: ScoreInput) -> str:
         """See `Criterion.claim`."""
@@ -131,9 +140,8 @@ class _SqlParser:
             raise ValueError(_first_line(str(error))) from None
         if not found:
             raise ValueError("there is no statement")
-        for statement in found:
-            if not self._is_whole(statement):
-                raise ValueError(f"{show(statement.sql()[:60])} is no statement")
+        if not all(map(self._is_whole, found)):
+            raise ValueError("it is no whole statement that reads or changes data or tables")
         return found
 
     def tables(self, statement: Any) -> Iterator[str]:
@@ -182,17 +190,19 @@ class _SqlParser:
         """Tell a statement from words that begin like one: `Insert coin`, `Update your profile`."""
         exp = self._sqlglot.exp
         match statement:
-            case exp.Select():
-                return bool(statement.expressions)
+            case exp.Select() | exp.Update():
+                whole = bool(statement.expressions)
             case exp.Insert():
-                return statement.expression is not None or bool(statement.args.get("default"))
-            case exp.Update():
-                return bool(statement.expressions)
+                whole = statement.expression is not None or bool(statement.args.get("default"))
             case exp.Delete():
-                return statement.this is not None and _DELETE_FROM.search(statement.sql()) is not None
+                whole = _DELETE_FROM.search(statement.sql()) is not None
             case exp.Create() | exp.Drop() | exp.Alter():
-                return statement.args.get("kind") is not None
-        return isinstance(statement, exp.Query | exp.Merge | exp.TruncateTable)
+                whole = statement.args.get("kind") is not None
+            case exp.Describe():
+                whole = isinstance(statement.this, exp.Query | exp.DML)
+            case _:
+                whole = isinstance(statement, exp.Query | exp.Merge | exp.TruncateTable | exp.Show)
+        return whole
 
 
 _DELETE_FROM = re.compile(r"\bFROM\b", re.IGNORECASE)
@@ -244,7 +254,8 @@ def _read_patterns(value: Mapping[str, JsonValue], key: str) -> tuple[re.Pattern
 _VALUE = "{databaseType (MySQL unless given), allowedTables, allowedColumns}"
 _DEVIATION = (
     "Read by sqlglot instead of node-sql-parser. Allow lists match whole names, so that `orders` does not let"
-    " `orders_secret` through. An alias without AS is SQL here. DB2, FlinkSQL and Noql are not known."
+    " `orders_secret` through. An alias without AS is SQL here. SET, USE, GRANT, REPLACE and other commands are not taken,"
+    " since prose begins with such words. DB2, FlinkSQL and Noql are not known."
 )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from promptship.domain import Score
@@ -42,10 +43,11 @@ class _IsJson(Criterion):
 
     def score(self, item: ScoreInput) -> Score:
         """See `Criterion.score`."""
+        text = text_of(item.output)
         try:
-            value = parse_json(text_of(item.output))
+            value = parse_json(text)
         except ValueError as error:
-            return fail(f"is not JSON: {error}" if text_of(item.output) else "is empty, not JSON")
+            return _not_json(str(error) if text else "")
         wrong = self._first_error(value) if self._first_error else None
         return PASSED if wrong is None else fail(f"does not fit the schema: {wrong}")
 
@@ -53,6 +55,11 @@ class _IsJson(Criterion):
         """See `Criterion.claim`."""
         del item
         return "fit the schema" if self._first_error else "parse as JSON"
+
+
+@lru_cache(maxsize=1024)
+def _not_json(error: str) -> Score:
+    return fail(f"is not JSON: {error}" if error else "is empty, not JSON")
 
 
 class _ContainsJson(Criterion):
@@ -103,7 +110,7 @@ def _build_json_equals(spec: ScorerSpec, context: ScorerContext) -> Criterion:
         try:
             found = parse_json(text_of(output))
         except ValueError as error:
-            return fail(f"is not JSON: {error}" if text_of(output) else "is empty, not JSON", measure=0.0, unit="share")
+            return replace(_not_json(str(error) if text_of(output) else ""), measure=0.0, unit="share")
         wrong, count = _find_wrong(found, expected, fields)
         share = 1.0 - len(wrong) / count
         if share >= threshold:

@@ -36,6 +36,7 @@ __all__ = ["SCORERS", "read_reference", "read_references"]
 _Texts: TypeAlias = "tuple[str, ...]"
 
 _REGEX_TIMEOUT_S = 1.0
+_LONG = 10_000
 _MOST_CELLS = 5_000_000_000
 """Products of lengths up to which a full edit distance takes well under a second."""
 
@@ -96,9 +97,15 @@ def _build_seek(spec: ScorerSpec, context: ScorerContext, *, test: Callable[[str
         for sought in texts:
             if test(text, sought):
                 return PASSED
-        return fail(f"does not {verb} {_any_of(texts)}")
+        return _lacks(verb, texts)
 
     return Comparison(spec, prepare=_read_sought, compare=compare, claim=lambda texts: f"{verb} {_any_of(texts)}")
+
+
+@lru_cache(maxsize=1024)
+def _lacks(verb: str, texts: _Texts) -> Score:
+    # Kept, since a scorer of a set says the same of every output that fails it.
+    return fail(f"does not {verb} {_any_of(texts)}")
 
 
 def _build_seek_list(spec: ScorerSpec, context: ScorerContext, *, fold: bool, every: bool) -> Criterion:
@@ -186,7 +193,7 @@ def _compare_regex(output: Output, patterns: tuple[Any, ...]) -> Score:
             raise UnjudgedError(
                 f"the regular expression {show(pattern.pattern)} takes more than {_REGEX_TIMEOUT_S:g} s on this output"
             ) from None
-    return fail(f"does not match {_any_of(tuple(pattern.pattern for pattern in patterns))}")
+    return _lacks("match", tuple(pattern.pattern for pattern in patterns))
 
 
 def _build_regex(spec: ScorerSpec, context: ScorerContext) -> Criterion:
@@ -210,14 +217,12 @@ def _build_levenshtein(spec: ScorerSpec, context: ScorerContext) -> Criterion:
 
     def compare(output: Output, texts: _Texts) -> Score:
         text = text_of(output)
-        if len(text) * max(map(len, texts)) > _MOST_CELLS:
+        if len(text) > _LONG and len(text) * max(map(len, texts)) > _MOST_CELLS:
             return _bounded(distance, text, texts, allowed)
-        edits, nearest = min((distance(text, reference), reference) for reference in texts)
+        nearest = texts[0] if len(texts) == 1 else min(texts, key=partial(distance, text))
+        edits = distance(text, nearest)
         value = 1.0 - edits / max(len(text), len(nearest), 1)
-        if edits <= allowed:
-            return Score(value=value, passed=True, measure=float(edits), unit="edits")
-        reason = f"{edits} edits away from {show(nearest)}; {allowed:g} allowed"
-        return fail(reason, value=value, measure=float(edits), unit="edits")
+        return _edits_score(value, edits, allowed)
 
     return Comparison(
         spec,
@@ -225,6 +230,13 @@ def _build_levenshtein(spec: ScorerSpec, context: ScorerContext) -> Criterion:
         compare=compare,
         claim=lambda texts: f"stand within {allowed:g} edits of {_any_of(texts)}",
     )
+
+
+@lru_cache(maxsize=4096)
+def _edits_score(value: float, edits: int, allowed: float) -> Score:
+    if edits <= allowed:
+        return Score(value=value, passed=True, measure=float(edits), unit="edits")
+    return fail(f"{edits} edits away; {allowed:g} allowed", value=value, measure=float(edits), unit="edits")
 
 
 def _bounded(distance: Callable[..., int], text: str, texts: _Texts, allowed: float) -> Score:
