@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from jinja2 import nodes
 
+from promptship.errors import RenderError
 from promptship.prompts._branches import UnreachableBranch, find_unreachable
 from promptship.prompts._checks import declared_inputs
 from promptship.prompts._sandbox import PromptEnvironment
@@ -33,7 +34,7 @@ _ITEM = "[]"
 _GLOBALS = {"range", "dict", "namespace", "loop", "self", "super", "caller", "varargs", "kwargs", "examples"}
 _COUNTING_FILTERS = {"length", "count", "int", "float", "wordcount", "abs", "round", "filesizeformat"}
 _ITEM_FILTERS = {"first", "last", "max", "min"}
-_DEEPEST = 30
+_MOST_STEPS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class TemplateUse:
         tags: Tags that occur.
         branches: Branches that no input can reach.
         missing: Partials that are named but not given, and where.
-        uses_examples: Whether the few-shot rows are read.
+        examples: Where the few-shot rows are read first; None where they are not.
     """
 
     paths: dict[str, UsePlace] = field(default_factory=dict)
@@ -75,7 +76,7 @@ class TemplateUse:
     tags: set[str] = field(default_factory=set)
     branches: list[UnreachableBranch] = field(default_factory=list)
     missing: dict[str, UsePlace] = field(default_factory=dict)
-    uses_examples: bool = False
+    examples: UsePlace | None = None
 
     def undeclared(self, schema: JsonObject) -> dict[str, UsePlace]:
         """Return inputs that are read but not in `schema`, and where first."""
@@ -100,6 +101,7 @@ def analyse(body: str, partials: Mapping[str, str], *, schema: JsonObject | None
         schema: JSON Schema of the inputs; its enumerations tell which comparisons can never hold.
 
     Raises:
+        RenderError: Includes and macros unfold to more than 100,000 statements.
         jinja2.TemplateSyntaxError: A template is not valid; `parse_prompt` and `collect_partials` report that first.
 
     Example:
@@ -141,7 +143,9 @@ class _Walker:
         self._captures: list[set[InputPath]] = []
         self._blocks: dict[str, nodes.Block] = {}
         self._branches_of: set[str | None] = set()
-        self._depth = 0
+        self._calling: set[int] = set()
+        self._including: set[str] = set()
+        self._steps = 0
 
     def run(self, body: str) -> None:
         """Walk the whole prompt."""
@@ -154,20 +158,21 @@ class _Walker:
         for block in tree.find_all(nodes.Block):
             self._blocks.setdefault(block.name, block)
         with self._inside(name):
+            self._including.add(name or "")
             self._walk_all(tree.body, scope)
+            self._including.discard(name or "")
 
     @contextmanager
     def _inside(self, template: str | None) -> Iterator[None]:
         before, self._template = self._template, template
-        self._depth += 1
         yield
-        self._depth -= 1
         self._template = before
 
     def _tree(self, name: str, line: int) -> nodes.Template | None:
-        if name not in self._partials or self._depth > _DEEPEST:
-            if name not in self._partials:
-                self.use.missing.setdefault(name, UsePlace(self._template, line))
+        if name not in self._partials:
+            self.use.missing.setdefault(name, UsePlace(self._template, line))
+            return None
+        if name in self._including:
             return None
         if name not in self._trees:
             self._trees[name] = self._environment.parse(self._partials[name], name)
@@ -180,6 +185,10 @@ class _Walker:
             self._walk(node, scope)
 
     def _walk(self, node: nodes.Node, scope: _Scope) -> None:
+        self._steps += 1
+        if self._steps > _MOST_STEPS:
+            message = f"the template's includes and macros unfold to more than {_MOST_STEPS:,} statements"
+            raise RenderError(message, hint="include each partial once, outside loops of includes")
         walk = getattr(self, f"_walk_{type(node).__name__.lower()}", None)
         if walk is not None:
             walk(node, scope)
@@ -347,8 +356,8 @@ class _Walker:
         value = scope.get(node.name)
         if value is not None:
             return value if isinstance(value, frozenset) else _NOTHING
-        if node.name == "examples":
-            self.use.uses_examples = True
+        if node.name == "examples" and self.use.examples is None:
+            self.use.examples = UsePlace(self._template, node.lineno)
         if node.name in _GLOBALS:
             return _NOTHING
         path = (node.name,)
@@ -429,8 +438,10 @@ class _Walker:
         bound.update({name: flow for name, flow in keywords.items() if name in names})
         if caller is not None:
             bound["caller"] = caller
-        if self._depth > _DEEPEST:
+        if id(macro.node) in self._calling:
             return _NOTHING
+        self._calling.add(id(macro.node))
         with self._captured() as flow, self._inside(macro.template):
             self._walk_all(macro.node.body, bound)
+        self._calling.discard(id(macro.node))
         return frozenset(flow)

@@ -25,7 +25,7 @@ def fence_name(value: str) -> str:
 
     Example:
         >>> fence_name("hello")
-        'ba2e2a88aa8a'
+        '6c0c75c44ac5'
     """
     # Python's encoder escapes a text exactly as RFC 8785 does; a test compares the two.
     quoted = json.dumps(value, ensure_ascii=False)

@@ -111,7 +111,7 @@ def _guard(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         values = (*args[skipped:], *kwargs.values())
-        source = find_untrusted(values)
+        source = find_untrusted(*values)
         if source is None:
             if not keeps_marks and any(map(has_mark, values)):
                 raise RenderError(f"{name!r} cannot be applied to text with tags or untrusted values in it: {_APPLY}")
@@ -157,7 +157,7 @@ def _check_widths(function: Callable[..., Any]) -> Callable[..., Any]:
 def _unwrapping(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def unwrapped(*args: Any, **kwargs: Any) -> Any:
-        if find_untrusted(args) is None:
+        if find_untrusted(*args) is None:
             return function(*args, **kwargs)
         return function(*map(unwrap, args), **kwargs)
 

@@ -54,7 +54,7 @@ def parse_prompt(text: str, *, path: str) -> PromptDocument:
     elif not parts.body.strip():
         problems.append(_empty(parts, path))
     if problems:
-        raise SourceError(problems)
+        raise SourceError(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
     declares = "input_schema" in fields
     if not declares:
         fields["input_schema"] = implicit_schema(parts.body, {})

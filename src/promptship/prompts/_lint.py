@@ -196,10 +196,10 @@ class _Linter:
         return enumerated or all(item in _NO_TEXT for item in types)
 
     def _check_examples(self, use: TemplateUse) -> None:
-        if use.uses_examples and not self._closure.examples:
+        if use.examples is not None and not self._closure.examples:
             message = "the template uses 'examples', but the prompt has none"
-            self.add("missing-examples", self._document.place(("examples",)), message)
-        if self._closure.examples and not use.uses_examples:
+            self.add("missing-examples", use.examples, message, word="examples")
+        if self._closure.examples and use.examples is None:
             message = "the prompt has examples, but the template never uses 'examples'"
             self.add("unused-examples", self._document.place(("examples",)), message)
 

@@ -125,6 +125,9 @@ class Renderer:
         except TemplateSyntaxError as error:
             place = self._place(error.name, error.lineno, "")
             raise RenderError(f"{place}: {error.message}") from None
+        except (SyntaxError, RecursionError, MemoryError) as error:
+            # Python refuses what Jinja makes of a template that is nested too deeply.
+            raise RenderError(f"{self._name}: the template is nested too deeply: {error}") from None
 
     def _refuse_controls(self, closure: Closure) -> None:
         for partial, text in self._sources.items():

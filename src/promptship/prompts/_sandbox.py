@@ -25,7 +25,7 @@ from promptship.prompts._filters import (
     check_product,
     text_of,
 )
-from promptship.prompts._marks import check_length, has_mark
+from promptship.prompts._marks import STATE, check_length, has_mark
 from promptship.prompts._names import check_partial_name
 from promptship.prompts._tags import RoleTags, read_tag
 from promptship.prompts._taint import Untrusted, find_untrusted, raw_value, unwrap, wrap
@@ -33,6 +33,7 @@ from promptship.prompts._taint import Untrusted, find_untrusted, raw_value, unwr
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from jinja2 import Template
     from jinja2.runtime import Context
 
 __all__ = ["NotGiven", "PromptEnvironment"]
@@ -92,6 +93,8 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
             loader=_PartialLoader(partials),
             extensions=[RoleTags],
             auto_reload=False,
+            # What fails on a constant shall fail with a line, when it is rendered, not when it is compiled.
+            optimized=False,
             cache_size=-1,
         )
         self.filters = {**allowed_filters()}
@@ -105,6 +108,10 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         if not isinstance(found, RoleTags):  # pragma: no cover - put there by the constructor
             raise TypeError(found)
         return found
+
+    def _load_template(self, name: str, globals: Any) -> Template:  # noqa: A002 - Jinja's signature
+        _count_step()
+        return super()._load_template(name, globals)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
@@ -148,20 +155,23 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         kind = type(__obj)
         if kind is MethodType and type(__obj.__self__) is RoleTags:
             return __obj(*args)
+        of_loop = kind is MethodType and isinstance(__obj.__self__, LoopContext)
+        if of_loop or isinstance(__obj, Macro | BlockReference | LoopContext | Undefined):
+            _count_step()
+            return __context.call(__obj, *args, **kwargs)
+        for variables in ("_loop_vars", "_block_vars"):
+            kwargs.pop(variables, None)
         if kind is Untrusted:
             return __self._call_method(raw_value(__obj), args, kwargs, __obj._name)  # noqa: SLF001 - hidden from templates only
         if kind is BuiltinMethodType:
             return __self._call_method(__obj, args, kwargs, None)
-        of_loop = kind is MethodType and isinstance(__obj.__self__, LoopContext)
-        if of_loop or isinstance(__obj, Macro | BlockReference | LoopContext | Undefined):
-            return __context.call(__obj, *args, **kwargs)
         if __obj is _bounded_range or __obj is dict or __obj is Namespace:
             return __obj(*args, **kwargs)
         raise SecurityError(f"a {kind.__name__} cannot be called")
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's signature
         """Compute `left operator right` within bounds; untrusted if one of the two is."""
-        source = find_untrusted((left, right))
+        source = find_untrusted(left, right)
         if source is not None:
             if operator == "%" and isinstance(unwrap(left), str):
                 raise RenderError("an untrusted value cannot be used with '%': write {{ }} or '~'")
@@ -182,7 +192,7 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         owner = getattr(method, "__self__", None)
         if name not in _METHODS.get(type(owner), ()):
             raise SecurityError(f"a {type(method).__name__} cannot be called")
-        source = source or find_untrusted((args, kwargs))
+        source = source or find_untrusted(*args, *kwargs.values())
         if source is None and any(map(has_mark, (owner, *args))):
             raise RenderError(f"{name!r} cannot be applied to text with tags or untrusted values in it")
         if source is not None and not isinstance(owner, dict | list | tuple):
@@ -238,6 +248,13 @@ class _Rewriter(NodeTransformer):
 
     def _filter(self, name: str, node: Any, arguments: list[nodes.Expr], line: int) -> nodes.Filter:
         return nodes.Filter(node, name, arguments, [], None, None, lineno=line)
+
+
+def _count_step() -> None:
+    """Count a call or an include of this render like a round of a loop: they can double as often as they nest."""
+    state = STATE.get(None)
+    if state is not None:
+        state.count_rounds(1)
 
 
 def _finalize(value: Any) -> str:

@@ -17,11 +17,11 @@ from promptship.prompts._marks import MARK, STATE, UNTRUSTED, has_control
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 __all__ = ["Untrusted", "find_untrusted", "raw_value", "unwrap", "wrap"]
 
-_DEEPEST = 64
+_CONTAINERS = (list, tuple, dict, set)
 _PLAIN = (bool, int, float, Undefined)
 
 
@@ -93,18 +93,23 @@ def wrap(value: Any, name: str) -> Any:
     return Untrusted(value, name)
 
 
-def unwrap(value: Any) -> Any:
+def unwrap(value: Any, seen: dict[int, Any] | None = None) -> Any:
     """Return `value` with every proxy in it replaced by its raw value, and every mark in text by what it stands for."""
     kind = type(value)
     if kind is Untrusted:
         return raw_value(value)
     if kind is str:
         return _open_marks(value) if has_control(value) else value
-    if kind is list or kind is tuple:
-        return kind(unwrap(item) for item in value)
-    if kind is dict:
-        return {unwrap(key): unwrap(item) for key, item in value.items()}
-    return value
+    if kind not in _CONTAINERS:
+        return value
+    # A list that a template nests in itself again and again is small, but long if each way to it is walked.
+    seen = {} if seen is None else seen
+    if id(value) not in seen:
+        if kind is dict:
+            seen[id(value)] = {unwrap(key, seen): unwrap(item, seen) for key, item in value.items()}
+        else:
+            seen[id(value)] = kind([unwrap(item, seen) for item in value])
+    return seen[id(value)]
 
 
 def _open_marks(text: str) -> str:
@@ -119,28 +124,20 @@ def _open_marks(text: str) -> str:
     return MARK.sub(open_one, text)
 
 
-def find_untrusted(value: Any, depth: int = 0) -> str | None:
-    """Return the input that the first proxy in `value` came from, searching lists and objects; None for none."""
-    kind = type(value)
-    if kind is Untrusted:
-        return str(value._name)  # noqa: SLF001 - see `raw_value`
-    if depth > _DEEPEST:
-        return None
-    if kind is list or kind is tuple or kind is set:
-        return _find_among(value, depth)
-    if kind is dict:
-        return _find_among(value.keys(), depth) or _find_among(value.values(), depth)
+def find_untrusted(*values: Any) -> str | None:
+    """Return the input that the first proxy in `values` came from, searching lists and objects; None for none."""
+    waiting = list(values)
+    seen: set[int] = set()
+    while waiting:
+        value = waiting.pop()
+        kind = type(value)
+        if kind is Untrusted:
+            return str(value._name)  # noqa: SLF001 - see `raw_value`
+        if kind in _CONTAINERS and id(value) not in seen:
+            seen.add(id(value))
+            if kind is dict:
+                waiting.extend(value.keys())
+                waiting.extend(value.values())
+            else:
+                waiting.extend(value)
     return None
-
-
-def _find_among(values: Iterable[Any], depth: int) -> str | None:
-    for value in values:
-        if type(value) in _CANNOT_HOLD:
-            continue
-        name = find_untrusted(value, depth + 1)
-        if name is not None:
-            return name
-    return None
-
-
-_CANNOT_HOLD = {str, int, float, bool, type(None)}
