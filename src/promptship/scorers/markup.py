@@ -86,6 +86,7 @@ class _Xml(Criterion):
     def _read_part(self, text: str) -> tuple[Any, int]:
         """Read one element from the start of text; return it, or None, and how many characters were read."""
         parser = self._etree.XMLPullParser(events=("start", "end"), **_PARSER)
+        parser.feed(b"<?xml version='1.0'?>")
         depth = 0
         read = 0
         for piece in re.finditer(r"[^>]*>", text):

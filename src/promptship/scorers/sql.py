@@ -140,19 +140,31 @@ class _SqlParser:
             raise ValueError(_first_line(str(error))) from None
         if not found:
             raise ValueError("there is no statement")
+        if self._lacks_comma(text):
+            raise ValueError("two names follow each other in a SELECT, without a comma or AS")
         if not all(map(self._is_whole, found)):
             raise ValueError("it is no whole statement that reads or changes data or tables")
         return found
 
+    def _lacks_comma(self, text: str) -> bool:
+        """Tell whether `SELECT a b` stands in the text, which is valid and hardly ever meant."""
+        listing, previous = False, ""
+        for token in self._sqlglot.tokenize(text, read=self._dialect):
+            kind = token.token_type.name
+            if listing and kind == previous == "VAR":
+                return True
+            listing = kind == "SELECT" or (listing and kind != "FROM")
+            previous = kind
+        return False
+
     def tables(self, statement: Any) -> Iterator[str]:
         """Yield `action::database::table` for every table that is touched; `null` for no database."""
         exp = self._sqlglot.exp
-        target = self._target(statement)
         named = {cte.alias for cte in statement.find_all(exp.CTE)}
         for table in statement.find_all(exp.Table):
             if table.name not in named or table.db:
-                action = self._action(statement) if table is target else "select"
-                yield f"{action}::{table.db or 'null'}::{table.name}"
+                read = table.find_ancestor(exp.Query) is not None
+                yield f"{'select' if read else self._action(statement)}::{table.db or 'null'}::{table.name}"
 
     def columns(self, statement: Any) -> Iterator[str]:
         """Yield `action::table::column` for every column that is touched; `null` for no table, `(.*)` for all."""
@@ -160,7 +172,7 @@ class _SqlParser:
         aliases = {table.alias: table.name for table in statement.find_all(exp.Table) if table.alias}
         action = self._action(statement)
         if self._touches_all(statement):
-            yield f"{action}::{getattr(self._target(statement), 'name', '') or 'null'}::{_EVERYTHING}"
+            yield f"{action}::{self._changed(statement)}::{_EVERYTHING}"
         for column in statement.find_all(exp.Column):
             name = _EVERYTHING if isinstance(column.this, exp.Star) else column.name
             yield f"{action}::{aliases.get(column.table, column.table) or 'null'}::{name}"
@@ -176,11 +188,11 @@ class _SqlParser:
         selects = statement.find_all(exp.Select)
         return any(isinstance(item, exp.Star) for select in selects for item in select.expressions)
 
-    def _target(self, statement: Any) -> Any:
+    def _changed(self, statement: Any) -> str:
+        """Return the first table that is not only read; `null` where all are."""
         exp = self._sqlglot.exp
-        if not isinstance(statement, exp.DML | exp.DDL | exp.Drop | exp.Alter) or isinstance(statement, exp.Query):
-            return None
-        return statement.this.this if isinstance(statement.this, exp.Schema) else statement.this
+        changed = (table.name for table in statement.find_all(exp.Table) if table.find_ancestor(exp.Query) is None)
+        return next(changed, "null")
 
     def _action(self, statement: Any) -> str:
         exp = self._sqlglot.exp
@@ -254,8 +266,8 @@ def _read_patterns(value: Mapping[str, JsonValue], key: str) -> tuple[re.Pattern
 _VALUE = "{databaseType (MySQL unless given), allowedTables, allowedColumns}"
 _DEVIATION = (
     "Read by sqlglot instead of node-sql-parser. Allow lists match whole names, so that `orders` does not let"
-    " `orders_secret` through. An alias without AS is SQL here. SET, USE, GRANT, REPLACE and other commands are not taken,"
-    " since prose begins with such words. DB2, FlinkSQL and Noql are not known."
+    " `orders_secret` through. SET, USE, GRANT, REPLACE and other commands are not"
+    " taken, since prose begins with such words. DB2, FlinkSQL and Noql are not known."
 )
 
 

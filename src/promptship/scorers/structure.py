@@ -112,7 +112,7 @@ def _build_json_equals(spec: ScorerSpec, context: ScorerContext) -> Criterion:
         except ValueError as error:
             return replace(_not_json(str(error) if text_of(output) else ""), measure=0.0, unit="share")
         wrong, count = _find_wrong(found, expected, fields)
-        share = 1.0 - len(wrong) / count
+        share = (count - len(wrong)) / count
         if share >= threshold:
             return Score(value=share, passed=True, measure=share, unit="share")
         return fail("wrong: " + ", ".join(wrong), value=share, measure=share, unit="share")
