@@ -42,18 +42,6 @@ _LONGEST_MESSAGE = 2000
 _PASSED = Score(value=1.0, passed=True)
 _FAILED = Score(value=0.0, passed=False)
 _NO_USAGE = Usage()
-_SCORE_KEYS: Final[tuple[tuple[str, str, Any], ...]] = (
-    ("v", "value", None),
-    ("p", "passed", None),
-    ("r", "reason", ""),
-    ("m", "measure", None),
-    ("u", "unit", ""),
-    ("c", "category", None),
-    ("f", "confidence", None),
-    ("$", "cost_usd", 0.0),
-    ("d", "definition", ""),
-)
-"""Key in the row, field of `Score`, default that is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,17 +227,51 @@ def decode_scores(row: dict[str, Any], names: Sequence[str]) -> dict[str, Score]
 
 
 def _encode_score(score: Score) -> int | dict[str, Any]:
-    if score == _PASSED:
-        return 1
-    if score == _FAILED:
-        return 0
-    return {key: value for key, field, default in _SCORE_KEYS if (value := getattr(score, field)) != default}
+    row = _encode_details(score)
+    value, passed = score.value, score.passed
+    if not row and passed is not None and value == passed:
+        return int(passed)
+    if value is not None:
+        row["v"] = value
+    if passed is not None:
+        row["p"] = passed
+    return row
+
+
+def _encode_details(score: Score) -> dict[str, Any]:
+    """Return what a plain pass or fail does not have."""
+    row: dict[str, Any] = {}
+    if score.reason:
+        row["r"] = score.reason
+    if score.measure is not None:
+        row["m"] = score.measure
+    if score.unit:
+        row["u"] = score.unit
+    if score.category is not None:
+        row["c"] = score.category
+    if score.confidence is not None:
+        row["f"] = score.confidence
+    if score.cost_usd:
+        row["$"] = score.cost_usd
+    if score.definition:
+        row["d"] = score.definition
+    return row
 
 
 def _decode_score(row: int | dict[str, Any]) -> Score:
     if not isinstance(row, dict):
         return _PASSED if row else _FAILED
-    return Score(**{field: row.get(key, default) for key, field, default in _SCORE_KEYS})
+    return Score(
+        value=row.get("v"),
+        passed=row.get("p"),
+        reason=row.get("r", ""),
+        measure=row.get("m"),
+        unit=row.get("u", ""),
+        category=row.get("c"),
+        confidence=row.get("f"),
+        cost_usd=row.get("$", 0.0),
+        definition=row.get("d", ""),
+    )
 
 
 def _decode_usage(row: list[int]) -> Usage:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from promptship.domain import CellRecord
+    from promptship.domain import CellRecord, RunManifest
 
 __all__ = ["Columns", "paid_usd"]
 
@@ -47,6 +47,20 @@ class Columns:
         """Return the index into `tag_sets` of the cell's tags."""
         return self._tags[position // self.per_case]
 
+    @classmethod
+    def of_run(cls, manifest: RunManifest) -> Columns:
+        """Make empty columns for the cells of a run."""
+        return cls(manifest.cells, len(manifest.variants) * manifest.repeats, manifest.scorers)
+
+    def put_row(self, position: int, row: dict[str, Any]) -> None:
+        """Take in a row of a journal."""
+        if "c" in row:
+            self.put_tags(position, row["c"].get("g", {}))
+        if "o" in row:
+            self.put_output(position, row["k"][1], row["o"])
+        else:
+            self.put_error(position, row["k"][1])
+
     def put_tags(self, position: int, tags: Mapping[str, str]) -> None:
         """Take in the slices of the case that the cell belongs to."""
         # Cases share few combinations of tags; one number each keeps a cell's tags at four bytes.
@@ -78,16 +92,23 @@ class Columns:
     def put_scores(self, position: int, row: dict[str, Any], names: Iterable[str]) -> None:
         """Take in a row of scores, `names` being those of its list."""
         self.outcomes[position] = ord(row["r"])
-        judged = 0.0
-        for name, score in [*zip(names, row.get("s", ()), strict=False), *row.get("x", {}).items()]:
+        self.judged[position] = 0.0
+        for name, score in zip(names, row.get("s", ()), strict=False):
+            self._put_score(position, name, score)
+        if "x" in row:
+            for name, score in row["x"].items():
+                self._put_score(position, name, score)
+
+    def _put_score(self, position: int, name: str, score: int | dict[str, Any] | None) -> None:
+        value: float | None
+        if isinstance(score, dict):
+            value = score.get("v")
+            self.judged[position] += score.get("$", 0.0)
+        else:
             value = score
-            if isinstance(score, dict):
-                value = score.get("v")
-                judged += score.get("$", 0.0)
-            if name not in self.scores:
-                self.scores[name] = array("d", [_NONE]) * self.size
-            self.scores[name][position] = _NONE if value is None else value
-        self.judged[position] = judged
+        if name not in self.scores:
+            self.scores[name] = array("d", [_NONE]) * self.size
+        self.scores[name][position] = _NONE if value is None else value
 
     @classmethod
     def of_records(cls, records: Iterable[CellRecord], scorers: Iterable[str]) -> Columns:

@@ -15,6 +15,7 @@ from promptship.runner._columns import paid_usd
 from promptship.runner._manifest import utc_now
 from promptship.runner._progress import Progress
 from promptship.runner._run import Run
+from promptship.runner._summary import summarize_columns
 from promptship.runner._writer import open_writer
 
 if TYPE_CHECKING:
@@ -93,7 +94,9 @@ async def execute(
         execution = _Execution(plan, targets, writer, Breaker(give_up_after, max(give_up_after, 2 * concurrency)))
         await execution.run(concurrency, on_progress=on_progress, stop=stop, grace_s=grace_s)
         writer.finish(clock())
-    return Run.load(writer.directory)
+    # The figures come from each row as it was written; the same code reads them back from the disk.
+    summary = summarize_columns(writer.manifest, writer.columns, wall_s=writer.wall_s)
+    return Run(writer.directory, writer.manifest, summary=summary)
 
 
 class _Execution:
@@ -268,7 +271,8 @@ class _Execution:
     async def _keep_told(self, on_progress: Callable[[Progress], None]) -> None:
         while True:
             try:
-                on_progress(self._progress())
+                if self._left:
+                    on_progress(self._progress())
             except Exception as error:  # noqa: BLE001 - raised by `run` when nothing is in flight any more
                 self._halt(error)
                 return

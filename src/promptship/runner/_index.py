@@ -183,7 +183,7 @@ class CellIndex:
         # An output beats every error, whichever was written first: it has been paid for.
         if "o" in row or not self._has_output[position]:
             if self.columns is not None:
-                _put_figures(self.columns, position, row)
+                self.columns.put_row(position, row)
             self._rows.put(position, file, offset, length)
             self._has_output[position] = "o" in row
 
@@ -280,13 +280,6 @@ def load_index(directory: Path, manifest: RunManifest, columns: Columns | None =
     for path in sorted(directory.glob(f"scores-{short_digest(manifest.scoring_digest)}-*.jsonl"), key=_attempt_of):
         index.add_scores(path)
     return index
-
-
-def _put_figures(columns: Columns, position: int, row: dict[str, Any]) -> None:
-    if "o" in row:
-        columns.put_output(position, row["k"][1], row["o"])
-    else:
-        columns.put_error(position, row["k"][1])
 
 
 def _attempt_of(path: Path) -> int:

@@ -36,15 +36,17 @@ class Run:
     Args:
         directory: The run's folder.
         manifest: What the run is of.
+        summary: Its figures, where they have been derived while its rows were written; None to read them.
 
     Example:
         run = Run.load(Path(".promptship/runs/20261123-094510-3fa2c1"))
         print(run.summary.overall.totals.pass_rate)
     """
 
-    def __init__(self, directory: Path, manifest: RunManifest) -> None:
+    def __init__(self, directory: Path, manifest: RunManifest, *, summary: RunSummary | None = None) -> None:
         self.directory = directory
         self.manifest = manifest
+        self._derived = summary
 
     def __repr__(self) -> str:
         return f"Run({self.manifest.run_id!r}, evalset={self.manifest.evalset!r})"
@@ -65,9 +67,10 @@ class Run:
         Raises:
             StorageError: The run is finished and rows of it are missing or damaged.
         """
-        manifest = self.manifest
-        columns = Columns(manifest.cells, len(manifest.variants) * manifest.repeats, manifest.scorers)
-        return summarize_columns(manifest, columns, wall_s=self._load_index(columns).wall_s)
+        if self._derived is not None:
+            return self._derived
+        columns = Columns.of_run(self.manifest)
+        return summarize_columns(self.manifest, columns, wall_s=self._load_index(columns).wall_s)
 
     @property
     def verdict(self) -> Verdict | None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from promptship.domain import CellError
 from promptship.errors import StorageError
 from promptship.runner._codec import dump_row, encode_case, encode_error, encode_output, encode_scores
+from promptship.runner._columns import Columns
 from promptship.runner._files import AppendFile, storage_errors
-from promptship.runner._index import CellIndex, journal_path, load_index, next_attempt, scores_path
+from promptship.runner._index import journal_path, load_index, next_attempt, scores_path
 from promptship.runner._lock import RunLock
 from promptship.runner._manifest import load_manifest, new_manifest, new_run_id, save_manifest
 from promptship.runner._runs import list_runs
@@ -35,12 +36,16 @@ class RunWriter:
         directory: The run's folder.
         manifest: What the run is of.
         index: What earlier attempts have left there.
+        columns: The figures of all rows, those of earlier attempts and each new one once it is written.
+        wall_s: Seconds that all attempts together have taken; this one is counted by `finish`.
     """
 
-    def __init__(self, directory: Path, manifest: RunManifest, index: CellIndex, *, started: float) -> None:
+    def __init__(self, directory: Path, manifest: RunManifest, *, started: float) -> None:
         self.directory = directory
         self.manifest = manifest
-        self.index = index
+        self.columns = Columns.of_run(manifest)
+        self.index = index = load_index(directory, manifest, self.columns)
+        self.wall_s = index.wall_s
         self._started = started
         self._stored_cases = bytearray(index.cells // index.per_case)
         for case in range(len(self._stored_cases)):
@@ -67,18 +72,15 @@ class RunWriter:
         Raises:
             StorageError: It could not be written; nothing of it is left.
         """
-        row: dict[str, Any] = {"k": cell, "w": round((time.perf_counter() - self._started) * 1000)}
+        number, variant, repeat = cell
+        row: dict[str, Any] = {"k": cell, "w": self._elapsed_ms()}
         # The case stands in the same write as its first row, so a kill cannot part them.
-        if not self._stored_cases[cell[0]]:
+        if not self._stored_cases[number]:
             row["c"] = encode_case(case)
-        if output is not None:
-            try:
-                self._journal.append(dump_row({**row, "o": encode_output(output)}))
-            except (TypeError, ValueError) as wrong:
-                error = CellError(kind=type(wrong).__name__, message=f"the output cannot be stored as JSON: {wrong}")
-        if error is not None:
-            self._journal.append(dump_row({**row, "e": encode_error(error)}))
-        self._stored_cases[cell[0]] = True
+        line, error = _dump_output(row, output, error)
+        self._journal.append(line)
+        self._stored_cases[number] = 1
+        self.columns.put_row(self.index.position(number, variant, repeat), row)
         return error
 
     def append_scores(
@@ -90,7 +92,13 @@ class RunWriter:
             StorageError: It could not be written; nothing of it is left.
         """
         names = self.manifest.scorers
-        self._scores.append(dump_row({"k": cell, **encode_scores(outcome, scores, names, error)}))
+        row = encode_scores(outcome, scores, names, error)
+        row["k"] = cell
+        self._scores.append(dump_row(row))
+        self.columns.put_scores(self.index.position(*cell), row, names)
+
+    def _elapsed_ms(self) -> int:
+        return int((time.perf_counter() - self._started) * 1000)
 
     def check_case(self, number: int, case: Case) -> None:
         """Refuse to mix two evalsets in one run.
@@ -121,7 +129,9 @@ class RunWriter:
             StorageError: It could not be written; the run stays unfinished and can be resumed.
         """
         # Scoring the last output took time too, and the wall time is read from the rows.
-        self._journal.append(dump_row({"w": round((time.perf_counter() - self._started) * 1000)}))
+        elapsed_ms = self._elapsed_ms()
+        self._journal.append(dump_row({"w": elapsed_ms}))
+        self.wall_s = self.index.wall_s + elapsed_ms / 1000
         self.sync()
         self.manifest = replace(self.manifest, finished=now.isoformat())
         save_manifest(self.directory, self.manifest)
@@ -136,6 +146,20 @@ class RunWriter:
             self._journal.close()
         finally:
             self._scores.close()
+
+
+def _dump_output(row: dict[str, Any], output: Output | None, error: CellError | None) -> tuple[bytes, CellError | None]:
+    """Complete `row` with the output or the error; return its line, and the error where there is one now."""
+    if output is not None:
+        row["o"] = encode_output(output)
+        try:
+            return dump_row(row), None
+        except (TypeError, ValueError) as wrong:
+            error = CellError(kind=type(wrong).__name__, message=f"the output cannot be stored as JSON: {wrong}")
+            del row["o"]
+    if error is not None:
+        row["e"] = encode_error(error)
+    return dump_row(row), error
 
 
 @contextmanager
@@ -164,7 +188,7 @@ def open_writer(
     manifest, lock = found
     directory = runs_dir / manifest.run_id
     try:
-        writer = RunWriter(directory, manifest, load_index(directory, manifest), started=started)
+        writer = RunWriter(directory, manifest, started=started)
         try:
             yield writer
         finally:

@@ -104,6 +104,7 @@ def test_totals_equal_a_recount_and_an_undisturbed_run(interruptions: list[tuple
             run = await lab.run(PLAN, Sums(), Sums())
             _recount(run)
             assert without_wall(run.summary) == expected
+            assert Run.load(run.directory).summary == run.summary
 
     asyncio.run(story())
 
