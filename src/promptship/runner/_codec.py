@@ -39,6 +39,8 @@ __all__ = [
 OUTCOME_OF_LETTER: Final[dict[str, CaseOutcome]] = {"p": "passed", "f": "failed", "e": "error", "u": "unscored"}
 
 _LONGEST_MESSAGE = 2000
+_BY_PYTHON = b" \n"
+"""How lines end that Python's own JSON wrote and has to read: orjson would make floats of their integers."""
 _PASSED = Score(value=1.0, passed=True)
 _FAILED = Score(value=0.0, passed=False)
 _NO_USAGE = Usage()
@@ -67,7 +69,7 @@ def dump_row(row: Mapping[str, Any]) -> bytes:
         return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:
         # Lone surrogates and integers beyond 64 bits are legal in Python's JSON and can come out of a model or a case.
-        return json.dumps(row, default=_plain, separators=(",", ":")).encode() + b"\n"
+        return json.dumps(row, default=_plain, separators=(",", ":")).encode() + _BY_PYTHON
 
 
 def parse_row(line: bytes) -> dict[str, Any] | None:
@@ -75,12 +77,9 @@ def parse_row(line: bytes) -> dict[str, Any] | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            return None
+        row = json.loads(line) if line.endswith(_BY_PYTHON) else orjson.loads(line)
+    except ValueError:
+        return None
     return row if isinstance(row, dict) else None
 
 
