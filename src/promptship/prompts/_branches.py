@@ -74,7 +74,7 @@ def _constant(node: nodes.Expr) -> tuple[Any] | None:
     """Return the value of an expression without names, in a tuple; None for any other."""
     try:
         return (node.as_const(),)
-    except Exception:  # whatever fails on constants (`1 / 0`) has no value, and fails again when it is rendered
+    except Exception:  # noqa: BLE001 - what fails on constants (`1 / 0`) has no value, and fails again when rendered
         return None
 
 

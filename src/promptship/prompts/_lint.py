@@ -209,9 +209,7 @@ class _Linter:
             for number, line in enumerate(text.split("\n"), first):
                 column = _first_not_normal(line)
                 if column:
-                    message = (
-                        "text that is not in Unicode NFC: other bytes than what looks the same"
-                    )
+                    message = "text that is not in Unicode NFC: other bytes than what looks the same"
                     problem = Problem(path=path, line=number, column=column, message=message)
                     self.findings.append(LintFinding(code="not-nfc", severity="warning", problem=problem))
 

@@ -37,7 +37,7 @@ ROLE, UNTRUSTED, HISTORY, MEDIA, TOOL = "0", "1", "2", "3", "4"
 MARK = re.compile("\x02([0-9]{39}):([0-4])([0-9]+):([0-9]+)\x03")
 
 MOST_CHARS = 4_000_000
-_MOST_LOOPS = 1_000_000
+_MOST_LOOPS = 200_000
 _MOST_SLOTS = 100_000
 
 
@@ -75,7 +75,7 @@ class RenderState:
         """Count rounds of a loop.
 
         Raises:
-            RenderError: More than a million in one render.
+            RenderError: More than 200,000 in one render.
         """
         self.rounds += rounds
         if self.rounds > _MOST_LOOPS:

@@ -129,7 +129,11 @@ def _read_fields(value: JsonObject, steps: Steps, note: Note) -> JsonObject:
         inside = (*steps, key)
         found = _KEY.fullmatch(key)
         if found is None or (not found["name"] and found["kind"] != "*"):
-            hint = "quote a key with a comma inside braces: {'name(enum, why)': [...]}" if "(" in key or ")" in key else None
+            hint = (
+                "quote a key with a comma inside braces: {'name(enum, why)': [...]}"
+                if "(" in key or ")" in key
+                else None
+            )
             note(inside, f"{key!r} is no field: expected name, name?, name(array), name(enum) or name(object)", hint)
             continue
         if found["kind"] == "*":

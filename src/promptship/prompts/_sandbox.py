@@ -123,12 +123,13 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Return an attribute, a method that is allowed, or an item of that name."""
         kind = type(obj)
+        if kind is dict and attribute not in _METHODS[dict]:
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
         if kind is Untrusted:
             return self._wrapped(obj, self.getattr(raw_value(obj), attribute))
+        # The rows of `groupby` are tuples with names.
         if attribute in _METHODS.get(kind, ()) or attribute in getattr(obj, "_fields", ()):
             return getattr(obj, attribute)
-        if kind is dict:
-            return self.getitem(obj, attribute)
         if isinstance(obj, _DATA_TYPES):
             return self.undefined(obj=obj, name=attribute)
         if attribute.startswith("_"):

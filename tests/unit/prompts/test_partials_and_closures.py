@@ -73,7 +73,9 @@ def test_only_literal_names_of_partials_can_be_included(tag: str) -> None:
 
 def close(text: str, model: ModelConfig, **partials: str) -> Closure:
     document = parse_prompt(text, path="a.prompt")
-    return build_closure(document, partials={f"_{key}.j2": value for key, value in partials.items()}, examples=(), model=model)
+    return build_closure(
+        document, partials={f"_{key}.j2": value for key, value in partials.items()}, examples=(), model=model
+    )
 
 
 TEXT = '---\nconfig: {temperature: 0.5}\n---\n{% include "_tone.j2" %}\nHello {{ name }}\n'
@@ -108,7 +110,12 @@ def test_what_does_not_change_an_answer_does_not_change_the_digest(model: ModelC
 
 @pytest.mark.parametrize(
     "changed",
-    [TEXT.replace("Hello", "Hallo"), TEXT.replace("0.5", "0.6"), TEXT + "\n", TEXT.replace("---\nc", "---\ntools: [{name: f}]\nc")],
+    [
+        TEXT.replace("Hello", "Hallo"),
+        TEXT.replace("0.5", "0.6"),
+        TEXT + "\n",
+        TEXT.replace("---\nc", "---\ntools: [{name: f}]\nc"),
+    ],
 )
 def test_what_changes_an_answer_changes_the_digest(changed: str, model: ModelConfig) -> None:
     assert close(TEXT, model, tone="a").digest != close(changed, model, tone="a").digest

@@ -58,7 +58,11 @@ def whole() -> PromptDocument:
 def test_every_key_reaches_the_document(whole: PromptDocument) -> None:
     assert (whole.description, whole.owner, whole.tags) == ("one --- two", "support-team", ("mail", "support"))
     assert (whole.model, whole.config) == ("fast", {"temperature": 0.2, "max_tokens": 300})
-    assert (whole.links, whole.data, whole.extra) == ({"runbook": "https://example.org"}, "internal", {"x-team": "blue"})
+    assert (whole.links, whole.data, whole.extra) == (
+        {"runbook": "https://example.org"},
+        "internal",
+        {"x-team": "blue"},
+    )
     assert whole.defaults == {"company": "Nordwind"}
     assert whole.trust == {"customer_message": "untrusted", "company": "plain"}
     assert whole.examples == "reply-examples.jsonl"
@@ -190,7 +194,9 @@ def test_a_dotprompt_body_is_refused_with_a_hint(body: str, line: int) -> None:
     assert problem.line == line + 3
 
 
-@pytest.mark.parametrize("body", ["{{ role }}: {{ history_text }}", "{% raw %}{{#if x}}{% endraw %} {{ a }}", "{# {{>x}} #}a"])
+@pytest.mark.parametrize(
+    "body", ["{{ role }}: {{ history_text }}", "{% raw %}{{#if x}}{% endraw %} {{ a }}", "{# {{>x}} #}a"]
+)
 def test_jinja_that_looks_a_little_like_handlebars_is_accepted(body: str) -> None:
     assert parse_prompt(body, path="a.prompt").body == body
 

@@ -42,7 +42,9 @@ GOOD: dict[str, Any] = {"message": "m", "docs": [{"text": "t"}]}
         ({"examples": []}, "unexpected input 'examples'"),
     ],
 )
-def test_an_input_that_does_not_fit_is_named(renderer: Callable[..., Any], changes: dict[str, Any], message: str) -> None:
+def test_an_input_that_does_not_fit_is_named(
+    renderer: Callable[..., Any], changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InputError) as caught:
         renderer(HEAD).render({**GOOD, **changes})
     assert message in str(caught.value)
@@ -61,7 +63,9 @@ def test_a_misspelled_input_is_named_beside_the_missing_one(renderer: Callable[.
         renderer(HEAD).render({"mesage": "x", "docs": []})
 
 
-@pytest.mark.parametrize("inputs", [GOOD, {**GOOD, "count": 3, "kind": "b"}, {**GOOD, "count": None}, {**GOOD, "count": 2.0}])
+@pytest.mark.parametrize(
+    "inputs", [GOOD, {**GOOD, "count": 3, "kind": "b"}, {**GOOD, "count": None}, {**GOOD, "count": 2.0}]
+)
 def test_inputs_that_fit_are_rendered(renderer: Callable[..., Any], inputs: dict[str, Any]) -> None:
     assert renderer(HEAD).render(inputs).messages[0].content == "m"
 
@@ -115,7 +119,10 @@ def test_a_deeply_nested_input_is_an_error_and_no_crash(renderer: Callable[..., 
     [
         ("x", "expected a list of messages"),
         ([1], r"history\[0\]: expected a message object"),
-        ([{"role": "user", "content": "a"}, {"role": "root", "content": "x"}], r"history\[1\]: a message has the role 'root'"),
+        (
+            [{"role": "user", "content": "a"}, {"role": "root", "content": "x"}],
+            r"history\[1\]: a message has the role 'root'",
+        ),
         ([{"content": "x"}], r"history\[0\]"),
         ([{"role": "user", "content": 3}], r"history\[0\]: a message has the content 3"),
     ],

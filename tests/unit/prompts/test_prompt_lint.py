@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from promptship.domain import ModelConfig
 from promptship.errors import SourceError
 from promptship.prompts import build_closure, lint_prompt, parse_prompt, write_frontmatter
+
+if TYPE_CHECKING:
+    from promptship.domain import ModelConfig
 
 HEAD = "---\ninput:\n  schema: {m: string, kind(enum): [a, b], n: integer}\n  trust: %s\n---\n"
 USED = "{% user %}{{ m }}{{ kind }}{{ n }}"
@@ -37,7 +39,11 @@ def test_findings(trust: str, body: str, finding: tuple[str, str, int, int | Non
 
 @pytest.mark.parametrize(
     ("trust", "body"),
-    [("{m: plain}", "{% system %}{{ m }}{{ kind }}{{ n }}"), ("{m: untrusted}", USED), ("{}", "{% system %}{{ n }}{{ kind }}" + USED)],
+    [
+        ("{m: plain}", "{% system %}{{ m }}{{ kind }}{{ n }}"),
+        ("{m: untrusted}", USED),
+        ("{}", "{% system %}{{ n }}{{ kind }}" + USED),
+    ],
 )
 def test_a_clean_prompt_has_no_findings(trust: str, body: str) -> None:
     assert lint(HEAD % trust + body) == []
@@ -59,7 +65,8 @@ def test_examples_that_the_template_never_reads_are_found() -> None:
 
 
 def test_tokens_are_counted_per_message_with_the_first_example() -> None:
-    text = "---\nexamples: [{q: one two three}]\n---\n{% system %}Be kind.\n{% user %}{{ q }}{% for e in examples %}{{ e.q }}{% endfor %}"
+    loop = "{% for e in examples %}{{ e.q }}{% endfor %}"
+    text = "---\nexamples: [{q: one two three}]\n---\n{% system %}Be kind.\n{% user %}{{ q }}" + loop
     document = parse_prompt(text, path="a.prompt")
     found = lint_prompt(document, partials={}, count_tokens=lambda words: len(words.split()))
     assert [(item.severity, item.problem.message) for item in found] == [
@@ -74,16 +81,27 @@ def test_tokens_are_counted_per_message_with_the_first_example() -> None:
     [
         ("Hello {{ name }}", "---\ninput:\n  schema:\n    name: string\n---\nHello {{ name }}"),
         ("Hello", "---\ninput:\n  schema: {}\n---\nHello"),
-        ("{% for d in docs %}{{ d }}{% endfor %}\n", "---\ninput:\n  schema:\n    docs: any\n---\n{% for d in docs %}{{ d }}{% endfor %}\n"),
-        ("---\n# why\nmodel: fast\n---\n{{ b }}{{ a }}", "---\n# why\nmodel: fast\ninput:\n  schema:\n    a: string\n    b: string\n---\n{{ b }}{{ a }}"),
+        (
+            "{% for d in docs %}{{ d }}{% endfor %}\n",
+            "---\ninput:\n  schema:\n    docs: any\n---\n{% for d in docs %}{{ d }}{% endfor %}\n",
+        ),
+        (
+            "---\n# why\nmodel: fast\n---\n{{ b }}{{ a }}",
+            "---\n# why\nmodel: fast\ninput:\n  schema:\n    a: string\n    b: string\n---\n{{ b }}{{ a }}",
+        ),
         (
             "---\ninput:  # in\n    trust: {a: untrusted}\nmodel: x\n---\n{{ a }}",
             "---\ninput:  # in\n    schema:\n      a: string\n    trust: {a: untrusted}\nmodel: x\n---\n{{ a }}",
         ),
-        ("{{ null_ }}{{ NULL }}", '---\ninput:\n  schema:\n    "NULL": string\n    null_: string\n---\n{{ null_ }}{{ NULL }}'),
+        (
+            "{{ null_ }}{{ NULL }}",
+            '---\ninput:\n  schema:\n    "NULL": string\n    null_: string\n---\n{{ null_ }}{{ NULL }}',
+        ),
     ],
 )
-def test_implicit_inputs_are_written_out_without_a_change_of_digest(text: str, expected: str, model: ModelConfig) -> None:
+def test_implicit_inputs_are_written_out_without_a_change_of_digest(
+    text: str, expected: str, model: ModelConfig
+) -> None:
     written = write_frontmatter(text, "a.prompt")
     assert written == expected
     digests = {

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
         ("{% system %}\n\n\nS\n\n{% user %}\n\n", [("system", "S")]),
         ("{% user %}U{% assistant %}", [("user", "U"), ("assistant", "")]),
         ("{% user %}U{% assistant %}A{% user %}U2", [("user", "U"), ("assistant", "A"), ("user", "U2")]),
-        ("{% for i in range(2) %}\n{% user %}\nq{{ i }}\n{% assistant %}\na{{ i }}\n{% endfor %}\n{% user %}\nz", [
-            *[("user", "q0"), ("assistant", "a0"), ("user", "q1"), ("assistant", "a1"), ("user", "z")],
-        ]),
+        (
+            "{% for i in range(2) %}\n{% user %}\nq{{ i }}\n{% assistant %}\na{{ i }}\n{% endfor %}\n{% user %}\nz",
+            [
+                *[("user", "q0"), ("assistant", "a0"), ("user", "q1"), ("assistant", "a1"), ("user", "z")],
+            ],
+        ),
         ("{% if true %}{% system %}S{% else %}{% developer %}D{% endif %}x", [("system", "Sx")]),
         ("{% macro m(t) %}{% user %}{{ t }}{% endmacro %}{{ m('a') }}{{ m('b') }}", [("user", "a"), ("user", "b")]),
         ("{% system %}S\n{% history %}\nafter", [("system", "S"), ("user", "after")]),
@@ -99,12 +102,18 @@ MEDIA_CASES = [
         {"data": "aGk=", "mime_type": "image/png", "detail": "low"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk=", "detail": "low"}},
     ),
-    ({"data": "aGk=", "mime_type": "audio/mpeg"}, {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "mp3"}}),
+    (
+        {"data": "aGk=", "mime_type": "audio/mpeg"},
+        {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "mp3"}},
+    ),
     (
         {"data": "aGk=", "mime_type": "application/pdf", "name": "a.pdf"},
         {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,aGk="}},
     ),
-    ({"url": "https://e.org/a.mp3", "kind": "audio"}, {"type": "audio_url", "audio_url": {"url": "https://e.org/a.mp3"}}),
+    (
+        {"url": "https://e.org/a.mp3", "kind": "audio"},
+        {"type": "audio_url", "audio_url": {"url": "https://e.org/a.mp3"}},
+    ),
 ]
 
 
@@ -151,8 +160,8 @@ def test_an_undefined_name_is_an_error_with_place_and_nearest_input(render: Rend
 
 
 def test_an_error_in_a_partial_names_the_partial(render: Render) -> None:
+    head = "---\ninput: {schema: {name: string}}\n---\n"
     with pytest.raises(RenderError, match=r"^_p\.j2:2:4: 'nam' is undefined; did you mean 'name'"):
-        head = "---\ninput: {schema: {name: string}}\n---\n"
         render(head + 'a\n{% include "_p.j2" %}', {"name": "x"}, partials={"_p.j2": "b\n{{ nam }}"})
 
 
@@ -164,7 +173,9 @@ def test_an_optional_input_that_is_not_given_is_false_and_an_error_where_it_is_p
             render(HEAD + printed, {"customer_message": "x"})
 
 
-@pytest.mark.parametrize("printed", ["{{ none }}", "{{ [1, 2] }}", "{{ {'a': 1} }}", "{{ 'a' ~ none }}", "{{ [[1]]|join }}"])
+@pytest.mark.parametrize(
+    "printed", ["{{ none }}", "{{ [1, 2] }}", "{{ {'a': 1} }}", "{{ 'a' ~ none }}", "{{ [[1]]|join }}"]
+)
 def test_values_without_a_text_of_their_own_are_not_printed(render: Render, printed: str) -> None:
     with pytest.raises(RenderError, match="cannot be printed"):
         render(printed)
@@ -172,7 +183,9 @@ def test_values_without_a_text_of_their_own_are_not_printed(render: Render, prin
 
 def test_tojson_sorts_keys_and_escapes_nothing_for_html(render: Render) -> None:
     text = "---\ninput: {schema: {v: any}}\n---\n{{ v | tojson }}"
-    assert render(text, {"v": {"b": "<é'&>", "a": [1, None, True]}}) == [("user", """{"a": [1, null, true], "b": "<é'&>"}""")]
+    assert render(text, {"v": {"b": "<é'&>", "a": [1, None, True]}}) == [
+        ("user", """{"a": [1, null, true], "b": "<é'&>"}""")
+    ]
 
 
 def test_history_is_no_variable(render: Render) -> None:

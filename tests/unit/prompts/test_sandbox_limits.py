@@ -47,7 +47,9 @@ def test_ways_out_of_the_sandbox_are_errors(render: Render, template: str) -> No
         render(template)
 
 
-@pytest.mark.parametrize("filter_name", ["attr", "random", "pprint", "urlize", "xmlattr", "safe", "escape", "e", "forceescape"])
+@pytest.mark.parametrize(
+    "filter_name", ["attr", "random", "pprint", "urlize", "xmlattr", "safe", "escape", "e", "forceescape"]
+)
 def test_filters_that_leave_text_or_determinism_are_gone(render: Render, filter_name: str) -> None:
     with pytest.raises(Exception, match=f"No filter named '{filter_name}'"):
         render("{{ 'a' | " + filter_name + " }}")
@@ -65,7 +67,7 @@ def test_globals_of_jinja_and_frameworks_are_gone(render: Render, name: str) -> 
     [
         "{{ range(1000000000)|list|length }}",
         "{% for i in range(1000000000) %}x{% endfor %}",
-        "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}",
+        "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9) %}{% endfor %}{% endfor %}{% endfor %}",
         "{{ 'a' * 1000000000 }}",
         "{{ [1] * 1000000000 }}",
         "{{ 10 ** 10 ** 10 }}",
@@ -103,7 +105,7 @@ def test_huge_ranges_and_outputs_end_in_an_error(render: Render, template: str) 
 def test_includes_and_calls_that_double_as_they_nest_end_in_an_error(render: Render) -> None:
     macros = "".join(f"{{% macro f{i}() %}}{{% set x = f{i + 1}() ~ f{i + 1}() %}}{{% endmacro %}}" for i in range(40))
     with pytest.raises(RenderError, match="rounds"):
-        render("{% macro f40() %}{% endmacro %}" + macros + "{{ f0() }}")
+        render("---\ninput: {schema: {}}\n---\n{% macro f40() %}{% endmacro %}" + macros + "{{ f0() }}")
 
 
 def test_a_value_printed_over_and_over_is_bounded(render: Render) -> None:
@@ -130,7 +132,10 @@ def test_the_state_of_a_render_does_not_leak_into_text(render: Render) -> None:
     [
         ("{{ 'a,b'.split(',')|join('-') }}", "a-b"),
         ("{{ '%.2f'|format(1.5) }}", "1.50"),
-        ("{% for i in [1, 2] %}{{ loop.cycle('a', 'b') }}{{ 'x-y'.split('-')[1] }}{% endfor %}", "aybx".replace("x", "y")),
+        (
+            "{% for i in [1, 2] %}{{ loop.cycle('a', 'b') }}{{ 'x-y'.split('-')[1] }}{% endfor %}",
+            "aybx".replace("x", "y"),
+        ),
         ("{{ [3, 1]|sort|first }}", "1"),
         ("{{ range(3)|list|join }}", "012"),
         ("{{ 'abcdef'[1:3] }}{{ 'abc'[::-1] }}", "bccba"),

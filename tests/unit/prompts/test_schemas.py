@@ -48,7 +48,11 @@ from promptship.prompts import parse_picoschema, parse_prompt
         ),
         (
             {"kind?(enum)": ["a"], "(*)": "string"},
-            {"type": "object", "properties": {"kind": {"enum": ["a", None]}}, "additionalProperties": {"type": "string"}},
+            {
+                "type": "object",
+                "properties": {"kind": {"enum": ["a", None]}},
+                "additionalProperties": {"type": "string"},
+            },
         ),
         ({"type": "string", "name": "string"}, None),
     ],

@@ -16,7 +16,10 @@ PARTIALS = {
     ("body", "paths"),
     [
         ("{{ a }}", {"a"}),
-        ("{{ company.name }}{{ order['id'] }}{{ rows[0].x }}", {"company", "company.name", "order", "order.id", "rows", "rows.[]", "rows.[].x"}),
+        (
+            "{{ company.name }}{{ order['id'] }}{{ rows[0].x }}",
+            {"company", "company.name", "order", "order.id", "rows", "rows.[]", "rows.[].x"},
+        ),
         ("{% for d in docs %}{{ d.text }}{% endfor %}", {"docs", "docs.[].text"}),
         ("{% for k, v in m.items() %}{{ v }}{% endfor %}", {"m"}),
         ("{{ docs|map(attribute='title')|join }}", {"docs", "docs.[].title"}),
@@ -36,7 +39,9 @@ PARTIALS = {
 )
 def test_used_paths(body: str, paths: set[str]) -> None:
     assert set(analyse(body, PARTIALS).paths) >= paths - {"a.x"}
-    assert {path.partition(".")[0] for path in analyse(body, PARTIALS).paths} == {path.partition(".")[0] for path in paths}
+    assert {path.partition(".")[0] for path in analyse(body, PARTIALS).paths} == {
+        path.partition(".")[0] for path in paths
+    }
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,11 @@ FOLLOWED = [
     "{% set x = m %}{{ x }}", "{% set x %}{{ m }}{% endset %}{{ x }}", "{% set x %}{{ m }}{% endset %}{{ x ~ m }}",
     "{% for c in m %}{{ c }}{% endfor %}", "{% for c in m.split(' ') %}{{ loop.index }}{{ c }}{% endfor %}",
     "{% set ns = namespace(a=m) %}{{ ns.a }}", "{% with x = m %}{{ x }}{% endwith %}", "{{ m if m else 'x' }}",
-    "{% macro f(a) %}[{{ a }}]{% endmacro %}{{ f(m) }}", "{% macro f() %}{{ caller() }}{% endmacro %}{% call f() %}{{ m }}{% endcall %}",
-    "{{ m and m }}", "{{ m|center(80) }}", "{{ m|indent }}", "{{ m.partition(' ')[2] }}", "{{ {m: 1}|items|first|first }}",
-    "{% for g in [m]|groupby(0) %}{{ g.list|join }}{% endfor %}", "{{ m.join('ab') }}", "{{ 'a'.join(m) }}", "{{ m|max }}",
+    "{% macro f(a) %}[{{ a }}]{% endmacro %}{{ f(m) }}",
+    "{% macro f() %}{{ caller() }}{% endmacro %}{% call f() %}{{ m }}{% endcall %}",
+    "{{ m and m }}", "{{ m|center(80) }}", "{{ m|indent }}", "{{ m.partition(' ')[2] }}", "{{ m.join('ab') }}",
+    "{% for g in [m]|groupby(0) %}{{ g.list|join }}{% endfor %}", "{{ 'a'.join(m) }}", "{{ m|max }}",
+    "{{ {m: 1}|items|first|first }}",
     "{{ ['a', m]|sort|last }}", "{{ [m]|map('upper')|first }}", "{{ [{'a': m}]|map(attribute='a')|first }}",
 ]  # fmt: skip
 
@@ -128,16 +130,28 @@ def test_answers_about_a_value_are_plain(render: Render, template: str, text: st
 @pytest.mark.parametrize("role", ["system", "developer"])
 @pytest.mark.parametrize(
     "template",
-    ["{% ROLE %}{{ m }}", '{% ROLE %}{% include "_p.j2" %}', '{% from "_p.j2" import f %}{% ROLE %}{{ f(m) }}', "{% ROLE %}{% set x = m|upper %}{{ x }}"],
+    [
+        "{% ROLE %}{{ m }}",
+        '{% ROLE %}{% include "_p.j2" %}',
+        '{% from "_p.j2" import f %}{% ROLE %}{{ f(m) }}',
+        "{% ROLE %}{% set x = m|upper %}{{ x }}",
+    ],
 )
-def test_an_untrusted_value_in_an_instructing_message_is_an_error_that_names_it(render: Render, role: str, template: str) -> None:
-    partials = {"_p.j2": "{{ m }}{% macro f(a) %}{{ a }}{% endmacro %}".replace("{{ m }}", "" if "from" in template else "{{ m }}")}
+def test_an_untrusted_value_in_an_instructing_message_is_an_error_that_names_it(
+    render: Render, role: str, template: str
+) -> None:
+    partials = {
+        "_p.j2": "{{ m }}{% macro f(a) %}{{ a }}{% endmacro %}".replace(
+            "{{ m }}", "" if "from" in template else "{{ m }}"
+        )
+    }
     with pytest.raises(RenderError, match=f"untrusted input 'm' is printed in a {role} message"):
         render(template.replace("ROLE", role), {"m": RAW}, untrusted=("m",), partials=partials)
 
 
 def test_structured_untrusted_values_are_fenced_part_by_part(render: Render) -> None:
-    text = "---\ninput: {schema: {order: any}}\n---\n{% for k, v in order.items() %}{{ k }}={{ v }};{% endfor %}{{ order.id }}{{ order.get('n') }}"
+    loop = "{% for k, v in order.items() %}{{ k }}={{ v }};{% endfor %}"
+    text = "---\ninput: {schema: {order: any}}\n---\n" + loop + "{{ order.id }}{{ order.get('n') }}"
     (message,) = render(text, {"order": {"id": RAW, "n": 3}}, untrusted=("order",))
     assert fence(RAW) in message[1]
     assert "=3;" in message[1]
