@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,16 +21,31 @@ ROUNDS = 8
 
 @pytest.mark.parametrize("in_flight", [64, 256])
 def test_the_wall_time_is_within_10_percent_of_ideal(lab: Lab, in_flight: int) -> None:
-    ideal_s = ROUNDS * LATENCY_S
-    walls: list[float] = []
-    # Another process may take the processor for a moment; three attempts tell that from a runner that idles.
-    while len(walls) < 3 and min(walls, default=99.0) > 1.1 * ideal_s:
+    over: list[float] = []
+    # Where other processes take the processor even bare sleeps end late; those are the ideal then.
+    while len(over) < 3 and min(over, default=99.0) > 1.1:
+        ideal_s = max(ROUNDS * LATENCY_S, _bare_sleeps_s(in_flight))
         target = Sums(delay_s=LATENCY_S)
         plan = make_plan(ROUNDS * in_flight)
         run = run_blocking(lambda: lab.run(plan, target, concurrency=in_flight))  # noqa: B023 - called at once
-        walls.append(run.summary.overall.totals.wall_s)
+        over.append(run.summary.overall.totals.wall_s / ideal_s)
         assert target.most_at_once == in_flight
-    assert min(walls) <= 1.1 * ideal_s
+    assert min(over) <= 1.1
+
+
+def _bare_sleeps_s(in_flight: int) -> float:
+    """Seconds that the same sleeps take with nothing around them, now on this machine."""
+
+    async def sleep() -> None:
+        for _ in range(ROUNDS):
+            await asyncio.sleep(LATENCY_S)
+
+    async def everyone() -> None:
+        await asyncio.gather(*(sleep() for _ in range(in_flight)))
+
+    started = time.perf_counter()
+    run_blocking(everyone)
+    return time.perf_counter() - started
 
 
 def test_memory_grows_by_less_than_3_kb_a_case_up_to_20_000() -> None:
