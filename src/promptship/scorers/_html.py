@@ -75,7 +75,7 @@ def find_html_error(text: str) -> str | None:
 
     Example:
         >>> find_html_error("<ul><li>one<li>two</ul>")
-        >>> find_html_error("<div>one")
+        >>> find_html_error("<div><b>one</b>")
         '<div> is not closed'
     """
     text = text.strip()

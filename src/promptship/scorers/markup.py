@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["SCORERS"]
 
 _ELEMENT = re.compile(r"<[A-Za-z_]")
-_MOST_WORK = 20_000_000
+_UP_TO_TAG_END = re.compile(r"[^>]*+>")
+_MOST_CHARACTERS = 20_000_000
+_MOST_TAGS = 100_000
 
 
 class _Xml(Criterion):
@@ -70,36 +72,36 @@ class _Xml(Criterion):
         return fail(f"no XML in it has the element {missing!r}" if missing else "contains no XML")
 
     def _find_parts(self, text: str) -> Iterator[Any]:
-        """Yield the root of every well-formed fragment; what stands in one is not looked at again."""
-        work = 0
+        """Yield the root of every well-formed element; what stands in one is not looked at again."""
+        characters = tags = 0
         start = _ELEMENT.search(text)
-        while start:
-            at = start.start()
-            root, read = self._read_part(text[at:])
-            work += read
+        while start and text.find(">", start.end()) >= 0:
+            root, end, read = self._read_part(text, start.start())
             if root is not None:
                 yield root
-            if work > _MOST_WORK:
+            characters, tags = characters + end - start.start(), tags + read
+            if characters > _MOST_CHARACTERS or tags > _MOST_TAGS:
                 raise UnjudgedError("the output opens too many tags to look for XML in it")
-            start = _ELEMENT.search(text, at + (read if root is not None else 1))
+            start = _ELEMENT.search(text, end if root is not None else start.end())
 
-    def _read_part(self, text: str) -> tuple[Any, int]:
-        """Read one element from the start of text; return it, or None, and how many characters were read."""
+    def _read_part(self, text: str, start: int) -> tuple[Any, int, int]:
+        """Read one element; return it, or None, where reading ended, and how many tags were read."""
         parser = self._etree.XMLPullParser(events=("start", "end"), **_PARSER)
+        # The parser guesses the encoding from the first bytes, and waits for more where there are few.
         parser.feed(b"<?xml version='1.0'?>")
-        depth = 0
-        read = 0
-        for piece in re.finditer(r"[^>]*>", text):
-            read = piece.end()
+        depth = tags = 0
+        end = start
+        for tags, piece in enumerate(_UP_TO_TAG_END.finditer(text, start), start=1):
+            end = piece.end()
             try:
                 parser.feed(piece[0].encode())
                 for event, element in parser.read_events():
                     depth += 1 if event == "start" else -1
                     if depth == 0:
-                        return element, read
+                        return element, end, tags
             except (self._etree.XMLSyntaxError, UnicodeEncodeError):
-                return None, read
-        return None, len(text)
+                break
+        return None, end, tags
 
     def _missing(self, root: Any) -> str | None:
         return next((path for path in self._required if not _has(root, path.split("."))), None)

@@ -22,7 +22,7 @@ from promptship.scorers import UNJUDGED, score
         ("ends-with", "?", "Really?", "Really? "),
         ("contains-any", ["a", "b"], "cab", "xyz"),
         ("contains-all", ["a", "b"], "cab", "cat"),
-        ("contains-any", "red, blue", "blue sky", "red,blues"[:0] + "green"),
+        ("contains-any", "red, blue", "blue sky", "green"),
         ("contains-all", '"1,000", in stock', "1,000 in stock", "1,000"),
         ("icontains-any", ["ÄRGER"], "viel ärger", "viel arger"),
         ("icontains-all", ["A", "b"], "aB", "aa"),
