@@ -35,6 +35,10 @@ _MOST_NODES = 100_000
 _LONGEST_WIDTH = 4
 _WIDTH = re.compile(rf"\*|[0-9]{{{_LONGEST_WIDTH + 1}}}")
 _KEEPS_MARKS = {"trim", "indent", "string", "join", CONCAT}
+_TEXT_FILTERS = {
+    *("capitalize", "center", "format", "indent", "lower", "replace", "striptags", "title", "trim", "truncate"),
+    *("upper", "urlencode", "wordcount", "wordwrap"),
+}
 _FROM_JINJA = (
     *("abs", "batch", "capitalize", "center", "count", "dictsort", "filesizeformat", "first", "float", "groupby"),
     *("int", "items", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse"),
@@ -80,6 +84,8 @@ def check_arguments(name: str, values: Iterable[Any]) -> None:
         RenderError: The result could be too long.
     """
     values = tuple(values)
+    if name in _TEXT_FILTERS and values and isinstance(values[0], list | tuple | dict):
+        raise RenderError(f"{name!r} is for text, not for a {type(values[0]).__name__}")
     if name != "truncate" and any(type(item) is int and abs(item) > _MOST_COUNT for item in values[1:]):
         raise RenderError(f"{name!r} takes numbers up to {_MOST_COUNT:,} here")
     first = values[0] if values else None

@@ -36,7 +36,8 @@ class Renderer:
     Args:
         closure: The prompt.
         name: What messages call it: its path or its name.
-        body_line: Line of the file on which the template begins, so that messages name lines of the file.
+        body_line: Line of the file on which the template begins, so that messages name lines of the file; None where
+            there is no file, then they count from the first line of the template and say so.
 
     Raises:
         RenderError: The template or a partial cannot be compiled.
@@ -51,7 +52,7 @@ class Renderer:
         'Say hello to Ada.'
     """
 
-    def __init__(self, closure: Closure, *, name: str = "prompt", body_line: int = 1) -> None:
+    def __init__(self, closure: Closure, *, name: str = "prompt", body_line: int | None = None) -> None:
         self._name = name
         self._first_line = body_line
         self._sources: dict[str | None, str] = {None: closure.template}
@@ -167,8 +168,12 @@ class Renderer:
             return where
         lines = self._sources.get(template, "").split("\n")
         found = re.search(rf"\b{re.escape(named)}\b", lines[line - 1]) if named and line <= len(lines) else None
-        shown = line if template else line + self._first_line - 1
-        return f"{where}:{shown}:{found.start() + 1}" if found else f"{where}:{shown}"
+        column = f":{found.start() + 1}" if found else ""
+        if template:
+            return f"{where}:{line}{column}"
+        if self._first_line is None:
+            return f"{where}, template line {line}{column}"
+        return f"{where}:{line + self._first_line - 1}{column}"
 
 
 def _describe(error: Exception) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import ItemsView, KeysView, ValuesView
 from types import BuiltinMethodType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -193,21 +192,21 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         owner = getattr(method, "__self__", None)
         if name not in _METHODS.get(type(owner), ()):
             raise SecurityError(f"a {type(method).__name__} cannot be called")
+        if source is None and not isinstance(owner, str):
+            # What a trusted container gives back is what stands in it: trusted, marked or a proxy.
+            return method(*args, **kwargs)
+        # A mark in the owner would stand inside the fence of what untrusted arguments make of it.
+        is_marked = source is None and has_mark(owner)
         source = source or find_untrusted(*args, *kwargs.values())
-        if source is None and any(map(has_mark, (owner, *args))):
+        if is_marked or (source is None and any(map(has_mark, args))):
             raise RenderError(f"{name!r} cannot be applied to text with tags or untrusted values in it")
-        if source is not None and not isinstance(owner, dict | list | tuple):
+        if source is not None:
             args, kwargs = unwrap(args), unwrap(kwargs)
         check_arguments(name, (owner, *args, *kwargs.values()))
         result = method(*args, **kwargs)
         if isinstance(result, str):
             check_length(len(result))
-        return self._from_method(result, source)
-
-    def _from_method(self, result: Any, source: str | None) -> Any:
-        if source is None or isinstance(result, bool | int):
-            return result
-        return wrap(list(result) if isinstance(result, KeysView | ValuesView | ItemsView) else result, source)
+        return result if source is None else wrap(result, source)
 
 
 class _PartialLoader(BaseLoader):

@@ -7,7 +7,7 @@ not wrapped. What a template decides because of a value (`{% if %}`, a table loo
 
 from __future__ import annotations
 
-from types import GeneratorType
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Undefined
@@ -17,7 +17,6 @@ from promptship.prompts._marks import MARK, STATE, UNTRUSTED, has_control
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator
 
 __all__ = ["Untrusted", "find_untrusted", "raw_value", "unwrap", "wrap"]
 
@@ -88,7 +87,7 @@ def wrap(value: Any, name: str) -> Any:
     """Wrap what was made from an untrusted value; numbers, booleans, null and proxies stay as they are."""
     if value is None or isinstance(value, _PLAIN) or type(value) is Untrusted:
         return value
-    if isinstance(value, GeneratorType):
+    if isinstance(value, Iterator | KeysView | ValuesView | ItemsView):
         return Untrusted(list(value), name)
     return Untrusted(value, name)
 

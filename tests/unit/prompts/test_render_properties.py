@@ -111,11 +111,18 @@ def test_rendering_twice_gives_equal_messages(plain: str, other: str) -> None:
     assert make_once().render(inputs) == make().render(inputs)
 
 
-FILTERS = ["upper", "trim", "list", "join('-')", "first", "last", "tojson", "string", "sort", "replace('a','b')", "default('z')", "indent", "reverse", "length", "map('upper')", "batch(2)", "items", "unique", "center(9)", "truncate(5)", "format('x')", "wordwrap(3)"]
-OPERATORS = ["~", "+", "*", "%", "and", "or", "in", "=="]
-SUFFIXES = ["[0]", "[:3]", "[::-1]", ".k", ".upper()", ".split('a')", ".strip()", ".items()", ".get('k')", ".join(['a',m])", ".replace('l',m)", "['k']"]
+FILTERS = (
+    *("upper", "trim", "list", "join('-')", "first", "last", "tojson", "string", "sort", "replace('a', 'b')"),
+    *("default('z')", "indent", "reverse", "length", "map('upper')", "batch(2)", "items", "unique", "center(9)"),
+    *("truncate(5)", "format('x')", "wordwrap(3)", "default(m)", "map('default', m)", "groupby(0)", "max", "sum"),
+)
+OPERATORS = ("~", "+", "*", "%", "and", "or", "in", "==", "not in")
+SUFFIXES = (
+    *("[0]", "[:3]", "[::-1]", ".k", ".upper()", ".split('a')", ".strip()", ".items()", ".get('k')", "['k']"),
+    *(".join(['a', m])", ".replace('l', m)", ".get('z', m)", "[m]", ".split(m)", ".center(9, m[0])", ".values()"),
+)
 EXPRESSIONS = st.recursive(
-    st.sampled_from(["m", "'lit'", "n", "[m, 'x']", "{'k': m}", "3"]),
+    st.sampled_from(["m", "'lit'", "n", "[m, 'x']", "{'k': m}", "3", "cap", "mac(m)"]),
     lambda inner: st.one_of(
         st.tuples(inner, st.sampled_from(FILTERS)).map(lambda pair: f"({pair[0]})|{pair[1]}"),
         st.tuples(inner, st.sampled_from(OPERATORS), inner).map(
@@ -136,6 +143,7 @@ def test_no_expression_prints_untrusted_text_outside_a_fence(expression: str, ca
     secret = "QZQZ"
     body = "{% set c %}{{ " + expression + " }}{% endset %}{{ c }}" if captured else "{{ " + expression + " }}"
     head = "---\ninput: {schema: {m: string, n: integer}, trust: {m: untrusted}}\n---\n"
+    head += "{% macro mac(a) %}<{{ a }}>{% endmacro %}{% set cap %}{{ m }}{% endset %}"
     document = parse_prompt(head + body, path="p")
     renderer = Renderer(build_closure(document, partials={}, examples=(), model=MODEL))
     try:
@@ -149,7 +157,7 @@ def test_no_expression_prints_untrusted_text_outside_a_fence(expression: str, ca
             name, _, rest = rest.partition(">\n")
             outside = head_text + rest.partition(f"\n</untrusted-{name}>")[2]
         assert not {"Q", "Z"} & set(outside)
-        assert "\x02" not in outside
+        assert "\x02" not in str(message.content)
 
 
 _RENDERERS: list[Renderer] = []

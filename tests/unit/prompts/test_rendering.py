@@ -6,9 +6,12 @@ import pytest
 
 from promptship.domain import Message
 from promptship.errors import RenderError, SourceError
+from promptship.prompts import Renderer, build_closure, parse_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from promptship.domain import ModelConfig
 
     Render = Callable[..., list[tuple[str, Any]]]
 
@@ -157,6 +160,13 @@ def test_an_undefined_name_is_an_error_with_place_and_nearest_input(render: Rend
     with pytest.raises(RenderError) as caught:
         render(HEAD + "Hello,\nread {{ custmer_message }}", {"customer_message": "x"})
     assert str(caught.value) == "a.prompt:5:9: 'custmer_message' is undefined; did you mean 'customer_message'?"
+
+
+def test_without_a_file_an_error_counts_lines_of_the_template(model: ModelConfig) -> None:
+    document = parse_prompt(HEAD + "Hello,\n{{ 1 / 0 }}", path="a.prompt")
+    closure = build_closure(document, partials={}, examples=(), model=model)
+    with pytest.raises(RenderError, match=r"^support/reply, template line 2: ZeroDivisionError"):
+        Renderer(closure, name="support/reply").render({"customer_message": "x"})
 
 
 def test_an_error_in_a_partial_names_the_partial(render: Render) -> None:

@@ -67,7 +67,7 @@ def test_globals_of_jinja_and_frameworks_are_gone(render: Render, name: str) -> 
     [
         "{{ range(1000000000)|list|length }}",
         "{% for i in range(1000000000) %}x{% endfor %}",
-        "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9) %}{% endfor %}{% endfor %}{% endfor %}",
+        "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
         "{{ 'a' * 1000000000 }}",
         "{{ [1] * 1000000000 }}",
         "{{ 10 ** 10 ** 10 }}",
@@ -90,6 +90,8 @@ def test_globals_of_jinja_and_frameworks_are_gone(render: Render, name: str) -> 
         "{% set n = namespace(a='a') %}{% for i in range(60) %}{% set n.a = [n.a, n.a]|join %}{% endfor %}",
         "{% set n = namespace(a=[1]) %}{% for i in range(60) %}{% set n.a = [n.a, n.a] %}{% endfor %}{{ n.a|tojson }}",
         "{% set n = namespace(a=[1]) %}{% for i in range(60) %}{% set n.a = [n.a, n.a] %}{% endfor %}{{ n.a|string }}",
+        "{% set n = namespace(a=[1]) %}{% for i in range(60) %}{% set n.a = [n.a, n.a] %}{% endfor %}{{ n.a|upper }}",
+        "{% set n = namespace(a=[1]) %}{% for i in range(60) %}{% set n.a = [n.a, n.a] %}{% endfor %}{{ n.a|title }}",
         "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
         "{% block b %}x{{ self.b() }}{% endblock %}",
         "{% for i in range(100000) %}{{ 'a' * 1000 }}{% endfor %}",
