@@ -96,16 +96,13 @@ def export(
     ] = None,
 ) -> None:
     """Write a run's rows to a file for other tools."""
-    from promptship.errors import UsageError
-    from promptship.report import EXPORT_FORMATS, export_run
+    from promptship.report import export_run
     from promptship.runner import find_run
 
     endings = {".md": "markdown", ".xml": "junit"}
     chosen = file_format or endings.get(output.suffix, output.suffix.removeprefix("."))
-    known = next((name for name in EXPORT_FORMATS if name == chosen), None)
-    if known is None:
-        raise UsageError(f"cannot tell a format from {str(output)!r}", hint=f"--format {' | '.join(EXPORT_FORMATS)}")
-    export_run(find_run(open_workspace(context).project.runs_dir, run), known, output)
+    found = find_run(open_workspace(context).project.runs_dir, run)
+    export_run(found, chosen, output)  # type: ignore[arg-type]  # it refuses what is no format itself
     typer.echo(str(output))
 
 

@@ -312,7 +312,7 @@ def _selection_json(selection: Selection, options: EvalOptions) -> JsonObject:
     if selection.limit is not None:
         found["limit"] = selection.limit
     if options.last_failed:
-        found["last_failed"] = sorted(selection.only_ids or ())
+        found["last_failed"] = [*sorted(selection.only_ids or ())]
     return found
 
 
