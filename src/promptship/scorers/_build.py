@@ -65,6 +65,7 @@ def build_scorer(spec: ScorerSpec, context: ScorerContext | None = None) -> Chec
 def _build(spec: ScorerSpec, context: ScorerContext) -> CheckedScorer:
     base = spec.type.removeprefix(_NOT)
     factory = find_factory(base)
+    # `value:` with nothing after it, as a template of a file leaves it.
     if spec.has_value and spec.value is None and factory.info.value_is == "optional":
         spec = replace(spec, has_value=False)
     _check_spec(spec, factory.info)
@@ -84,6 +85,7 @@ def _build_criterion(factory: ScorerFactory, spec: ScorerSpec, context: ScorerCo
     except PromptshipError:
         raise
     except Exception as error:
+        # A plug-in's factory may raise anything; all of it means the same to the user.
         message = f"{factory.info.type} could not be set up: {type(error).__name__}: {shorten(str(error))}"
         raise ScorerSetupError(message) from error
 
@@ -101,6 +103,7 @@ class _BoundScorer:
         try:
             found = self.criterion.score(item)
         except UnjudgedError as error:
+            # Caught out here, around a negation, so that `not-` has no say in it.
             return _unjudged(str(error))
         except RecursionError:
             return _unjudged("the output is nested too deeply to be judged")

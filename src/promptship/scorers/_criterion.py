@@ -190,6 +190,7 @@ class Comparison(Criterion, Generic[_Against]):
         return self._claim(self._against(item.case))
 
     def _against(self, case: Case) -> _Against:
+        # A flag and not `is None`: what was prepared may itself be None, as JSON's null is.
         if self._has_value:
             return self._written  # type: ignore[return-value]  # prepared whenever a value was written
         if case.expected is not None:
@@ -229,6 +230,7 @@ def shorten(text: str, length: int = _LONGEST_REASON) -> str:
     """Put text on one line of at most `length` characters that any terminal and file can hold."""
     if len(text) <= length and text.isascii() and text.isprintable():
         return text
+    # Cut before splitting: what is quoted may be a million characters of a model in a loop.
     line = " ".join(text[: length * 4].split())
     line = line.encode("utf-8", "backslashreplace").decode()
     return line if len(line) <= length else line[: length - 1] + "…"

@@ -52,10 +52,12 @@ def find_json(text: str, *, lists: bool = False) -> Iterator[JsonValue]:
             value, end = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
             end, work = at + 1, work + error.pos - at
+        # Not all errors say where: integers of thousands of digits, NaN, and what is nested too deeply.
         except (ValueError, RecursionError):
             end, work = at + 1, work + _WORK_TOO_DEEP
         else:
             yield value
+            # An object is skipped whole, a list is gone into: what fits a schema may stand in it.
             end, work = (end, work) if isinstance(value, dict) else (at + 1, work + end - at)
         if work > _MOST_WORK:
             raise UnjudgedError("the output opens too many brackets to look for JSON in it")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from promptship.scorers._registry import list_scorers
+from promptship.scorers._registry import ELSEWHERE, list_scorers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,6 +55,7 @@ def render_reference() -> str:
     """
     infos = list_scorers()
     parts = [_HEAD, "\n".join(_table(infos)), *("\n".join(_section(info)) for info in infos)]
+    parts.append("\n".join(_missing()))
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
 
@@ -113,6 +114,12 @@ def _example(example: ScorerExample) -> Iterator[str]:
         yield "```json"
         yield "\n".join(f"{_json(key)}: {_json(item)}" for key, item in shown.items())
         yield "```"
+
+
+def _missing() -> Iterator[str]:
+    yield "## Types of promptfoo that are not here"
+    yield ""
+    yield from (f"- `{name}`: {why}" for name, why in sorted(ELSEWHERE.items()))
 
 
 def _json(value: JsonValue) -> str:

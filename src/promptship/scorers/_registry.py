@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from promptship.scorers._criterion import ScorerInfo
 
-__all__ = ["GROUP", "find_factory", "list_scorers"]
+__all__ = ["ELSEWHERE", "GROUP", "find_factory", "list_scorers"]
 
 GROUP = "promptship.scorers"
 
@@ -37,6 +37,41 @@ _BUILT_IN = tuple(EntryPoint(name=name, value=f"promptship.scorers.{name}", grou
 stays fast and a source tree that was never installed works too."""
 
 
+_CODE = "write the check as a Python function and use the type python"
+_MODEL = "it asks a model, and scorers that do are not in this version"
+_TRACE = "it reads traces; the types trajectory:… read the steps of the output"
+ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("javascript", "ruby", "webhook"), _CODE),
+    **dict.fromkeys(("trace-span-count", "trace-span-duration", "trace-error-spans", "skill-used"), _TRACE),
+    **dict.fromkeys(
+        (
+            "agent-rubric",
+            "answer-relevance",
+            "classifier",
+            "context-faithfulness",
+            "context-recall",
+            "context-relevance",
+            "factuality",
+            "g-eval",
+            "guardrails",
+            "llm-rubric",
+            "max-score",
+            "model-graded-closedqa",
+            "model-graded-factuality",
+            "moderation",
+            "pi",
+            "search-rubric",
+            "select-best",
+            "similar",
+        ),
+        _MODEL,
+    ),
+    "f-score": "it is no assertion there either; the type f1 compares words",
+    "is-refusal": "detectors of refusals are not in this version",
+}
+"""Types of promptfoo that are not here, and what to do instead."""
+
+
 def find_factory(type_name: str) -> ScorerFactory:
     """Find the factory of a type; plug-ins are looked at only where no type of ours has the name.
 
@@ -54,8 +89,9 @@ def find_factory(type_name: str) -> ScorerFactory:
         if type_name in factories:
             return factories[type_name]
         known.extend(factories)
-    near = did_you_mean(type_name, known)
-    raise ScorerSetupError("; ".join([f"there is no scorer type {type_name!r}{near}", *broken]))
+    near = "" if type_name in ELSEWHERE else did_you_mean(type_name, known)
+    message = "; ".join([f"there is no scorer type {type_name!r}{near}", *broken])
+    raise ScorerSetupError(message, hint=ELSEWHERE.get(type_name))
 
 
 def list_scorers() -> list[ScorerInfo]:

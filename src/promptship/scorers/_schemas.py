@@ -66,9 +66,11 @@ def compile_schema(schema: JsonValue) -> Callable[[JsonValue], str | None]:
     except RecursionError:
         raise ScorerSetupError("the JSON Schema is nested too deeply") from None
     registry: Registry[Any] = Registry()
+    # With a registry of its own the library fetches nothing; without one it would.
     validator = kind(schema, registry=registry, format_checker=kind.FORMAT_CHECKER)
 
     def first_error(value: JsonValue) -> str | None:
+        # The first error is enough for a reason, and the library finds errors lazily.
         for error in validator.iter_errors(value):
             return f"{error.json_path}: {error.message}" if error.absolute_path else str(error.message)
         return None
@@ -80,6 +82,7 @@ def _check_references(schema: JsonObject, kind: Any, registry: Any) -> None:
     """Resolve every `$ref` in the schema against the schema alone."""
     from referencing.jsonschema import DRAFT202012, specification_with
 
+    # Subresource by subresource, since an `$id` below the root changes what a reference is relative to.
     specification = specification_with(kind.META_SCHEMA.get("$schema", ""), default=DRAFT202012)
     root = specification.create_resource(schema)
     start = registry.with_resource(root.id() or "", root).resolver(root.id() or "")

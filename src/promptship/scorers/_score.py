@@ -76,6 +76,7 @@ def score(
     case = Case(id="score", inputs=inputs or {}, expected=expected, contexts=passages)
     item = ScoreInput(output=_read_output(output, passages, messages, steps), case=case)
     scorer = build_scorer(spec, context)
+    # Said as a mistake of set-up here too, not as a failed score.
     scorer.check(case)
     found = scorer.score(item)
     return found if isinstance(found, Score) else _wait(found)

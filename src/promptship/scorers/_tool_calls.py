@@ -33,6 +33,7 @@ def read_calls(output: Output) -> list[CalledTool]:
 
 def read_steps(output: Output) -> list[CalledTool]:
     """Return the tools called on the way to the answer, in order; where no step is known, those the answer asks for."""
+    # An agent's steps hold the calls of every round, its last message those of the last one at most.
     steps = [CalledTool(step.name, step.input) for step in output.steps if step.kind == "tool"]
     return steps or read_calls(output)
 

@@ -63,6 +63,7 @@ class _AssertSet(Criterion):
             (member, score, weight) for (member, weight), score in zip(self._members, scores, strict=True) if weight
         ]
         failed = [(member.name, score) for member, score, _ in counted if score.passed is False]
+        # Raised on, so that `not-assert-set` cannot turn what nobody could judge into a pass.
         unjudged = next((score.reason for _, score in failed if score.category == UNJUDGED), None)
         if unjudged is not None:
             raise UnjudgedError(unjudged)

@@ -53,6 +53,7 @@ class _Xml(Criterion):
         return f"{'parse as' if self._whole else 'contain'} XML{wanted}"
 
     def _score_whole(self, text: str) -> Score:
+        # Bytes in an encoding we state: the library refuses text whose declaration names another.
         try:
             root = self._etree.fromstring(text.strip().encode(), self._parser())
         except (self._etree.XMLSyntaxError, UnicodeEncodeError) as error:

@@ -92,6 +92,7 @@ def _perplexity(output: Output) -> float | None:
     try:
         return math.exp(-output.logprob_mean)
     except OverflowError:
+        # A mean log-probability below -709.
         return math.inf
 
 

@@ -64,8 +64,10 @@ def _overlap(
 
     def compare(output: Output, references: tuple[str, ...]) -> Score:
         text = text_of(output)
+        # Scored as a failure and not left out: a model that never stops must not leave the pass rate.
         if len(text) > _LONGEST:
             raise UnjudgedError(f"the output has {len(text)} characters; {definition} is computed for up to {_LONGEST}")
+        # sacrebleu's 100 % is 100.00000000000004.
         value = min(1.0, max(0.0, measure(text, references)))
         if value >= threshold:
             return Score(value=value, passed=True, definition=definition)
@@ -136,6 +138,7 @@ def _build_chrf(spec: ScorerSpec, context: ScorerContext) -> Criterion:
     return _overlap(spec, measure, definition=f"chrf[sacrebleu-chrF2{'+' * order}]", default=0.5)
 
 
+# Tokenizers of sacrebleu that download a model are left out on purpose.
 def _import_sacrebleu(needed_for: str) -> Any:
     try:
         import sacrebleu

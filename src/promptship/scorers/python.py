@@ -58,6 +58,7 @@ class _PythonCriterion(Criterion):
             if self._is_async:
                 found = await self._function(**arguments)
             else:
+                # In a thread, since a function that waits for a network would hold up every other call.
                 found = await asyncio.to_thread(self._function, **arguments)
         except (PromptshipError, UnjudgedError):
             raise
@@ -159,6 +160,7 @@ def _load_function(location: str, root: Path | None) -> Callable[..., Any]:
     with _on_path(root):
         try:
             found: Any = importlib.import_module(module_name)
+        # A module that is a script may call sys.exit when imported.
         except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {shorten(str(error))}"
             raise ScorerSetupError(f"cannot import {module_name!r}: {reason}") from error

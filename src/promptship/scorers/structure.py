@@ -57,6 +57,7 @@ class _IsJson(Criterion):
         return "fit the schema" if self._first_error else "parse as JSON"
 
 
+# A model that answers in prose does so in every case, and the parser stumbles over the same first letters.
 @lru_cache(maxsize=1024)
 def _not_json(error: str) -> Score:
     return fail(f"is not JSON: {error}" if error else "is empty, not JSON")
@@ -146,6 +147,7 @@ def _find_wrong(found: JsonValue, expected: JsonValue, fields: tuple[str, ...]) 
     """Return the fields that differ, each with what stands there, and how many were compared."""
     if not isinstance(expected, dict) or (not fields and not isinstance(found, dict)):
         return ([] if same_json(found, expected) else [f"{show(found)} instead of {show(expected)}"]), 1
+    # Invented fields are an error of extraction as much as missing ones.
     extra = [name for name in found if name not in expected] if isinstance(found, dict) else []
     names = fields or (*expected, *extra)
     wrong: list[str] = []

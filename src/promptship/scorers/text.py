@@ -81,6 +81,7 @@ def _read_sought(value: JsonValue, references: _Texts) -> _Texts:
 
 
 def _read_sought_list(value: JsonValue, references: _Texts, *, split: bool) -> _Texts:
+    # Commas separate as in promptfoo, or `not-contains-any: "a, b"` carried over would pass for ever.
     if isinstance(value, str) and split:
         value = [part.strip() for row in csv.reader(value.splitlines(), skipinitialspace=True) for part in row]
     found = read_references(value, references)
@@ -167,6 +168,7 @@ def _build_equals(spec: ScorerSpec, context: ScorerContext) -> Criterion:
     return Comparison(spec, prepare=_read_equal, compare=_compare_equal, claim=lambda against: f"equal {against}")
 
 
+# Patterns may stand in every case; a run compiles each once.
 @lru_cache(maxsize=4096)
 def _compile(pattern: str) -> Any:
     try:
@@ -232,6 +234,7 @@ def _build_levenshtein(spec: ScorerSpec, context: ScorerContext) -> Criterion:
     )
 
 
+# Making a score costs more than counting the edits, and most answers are a few edits away.
 @lru_cache(maxsize=4096)
 def _edits_score(value: float, edits: int, allowed: float) -> Score:
     if edits <= allowed:
@@ -241,6 +244,7 @@ def _edits_score(value: float, edits: int, allowed: float) -> Score:
 
 def _bounded(distance: Callable[..., int], text: str, texts: _Texts, allowed: float) -> Score:
     """Decide about very long texts without counting all edits: the verdict is exact, the value 1 or 0."""
+    # With a cutoff the library reads a band around the diagonal alone.
     cutoff = int(min(allowed, 1000))
     if any(distance(text, reference, score_cutoff=cutoff) <= allowed for reference in texts):
         return PASSED

@@ -73,6 +73,7 @@ def _is_trajectory(called: Sequence[str], expected: Sequence[str], order: str) -
         return list(called) == list(expected)
     if order == "any-order":
         return not Counter(expected) - Counter(called)
+    # One iterator for all names: each is looked for after the one before it.
     rest = iter(called)
     return all(name in rest for name in expected)
 
