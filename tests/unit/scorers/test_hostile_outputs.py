@@ -18,13 +18,13 @@ SCORERS = [
 ]
 HUGE = {
     "brackets": "[" * 1_000_000,
-    "objects": '{"a":' * 200_000,
-    "empty lists": "[]" * 500_000,
-    "angles": "<" * 1_000_000,
-    "tags": "<a>" * 333_000,
-    "open tags": "<a " * 333_000,
-    "comments": "<!--" * 250_000,
-    "quotes": '<a b="' * 160_000,
+    "objects": '{"a":' * 50_000,
+    "empty lists": "[]" * 100_000,
+    "angles": "<" * 300_000,
+    "tags": "<a>" * 100_000,
+    "open tags": "<a " * 100_000,
+    "comments": "<!--" * 60_000,
+    "quotes": '<a b="' * 40_000,
     "one word": "y" * 1_000_000,
     "words": "word " * 200_000,
     "fences": "`" * 50_000,
@@ -113,7 +113,7 @@ def test_no_output_is_too_hostile(kind, written, expected):
 def test_any_output_gets_a_score_and_not_inverts_it_exactly(kind, written, expected):
     scorer, opposite, case = pair(kind, written, expected)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(OUTPUTS)
     @example(Output(text=""))
     @example(Output(text=None))  # type: ignore[arg-type]  # a target may hand this over
