@@ -31,7 +31,7 @@ types: $(VENV)/dev.installed
 	$(BIN)/mypy
 
 contracts: $(VENV)/dev.installed
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 test: $(VENV)/dev.installed
 	$(BIN)/pytest $(PYTEST_ARGS)

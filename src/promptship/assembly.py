@@ -132,12 +132,16 @@ class Workspace:
         self._cassettes.append(cassette)
         return cassette
 
-    async def aclose(self) -> None:
-        """Close models, write cassettes and the cache. Harmless when called twice."""
+    async def aclose(self, *, whole: bool = True) -> None:
+        """Close models, write cassettes and the cache. Harmless when called twice.
+
+        Args:
+            whole: False where the work was cut off: a cassette that exists is then left as it was.
+        """
         for hub in self._hubs:
             await hub.aclose()
         for cassette in self._cassettes:
-            cassette.close()
+            cassette.close() if whole else cassette.discard()
         if self._cache is not None:
             self._cache.close()
         self._hubs, self._cassettes, self._cache = [], [], None
@@ -145,8 +149,8 @@ class Workspace:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await self.aclose(whole=kind is None)
 
     def load_evalsets(self, named: Sequence[str]) -> list[Evalset]:
         """Load evalsets by name or path; all of the project where none is named.

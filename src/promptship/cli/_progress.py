@@ -121,7 +121,8 @@ def _say(progress: RunProgress) -> str:
 
 
 def _eta(progress: RunProgress) -> str:
-    if not progress.done or progress.done >= progress.total:
+    made = progress.done - progress.resumed
+    if made <= 0 or progress.done >= progress.total:
         return ""
-    left = progress.elapsed_s / progress.done * (progress.total - progress.done)
+    left = progress.elapsed_s / made * (progress.total - progress.done)
     return f" · ETA {left:.0f} s"

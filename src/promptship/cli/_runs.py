@@ -28,7 +28,7 @@ def list_all(
     """List runs, newest first."""
     from dataclasses import asdict
 
-    from promptship.runner import list_runs, load_verdict
+    from promptship.runner import list_damaged_runs, list_runs, load_verdict
 
     runs_dir = open_workspace(context).project.runs_dir
     rows = list_runs(runs_dir)[:limit]
@@ -42,6 +42,8 @@ def list_all(
         state = "unfinished" if row.finished is None else verdict.finding if verdict else "no verdict"
         table.append((row.run_id, row.evalset, variants, str(row.cells), state))
     print_table(("run", "evalset", "variants", "cells", "verdict"), table)
+    for damaged in list_damaged_runs(runs_dir):
+        note(f"damaged: {damaged.run_id}: {damaged.reason} (promptctl runs rm {damaged.run_id})")
 
 
 @app.command()
@@ -114,12 +116,10 @@ def rm(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete runs."""
-    from promptship.runner import find_run, remove_run
+    from promptship.runner import remove_run
 
     runs_dir = open_workspace(context).project.runs_dir
-    found = [find_run(runs_dir, run).manifest.run_id for run in runs]
     if not yes:
-        typer.confirm(f"delete {', '.join(found)}?", abort=True, err=True)
-    for run_id in found:
-        remove_run(runs_dir, run_id)
-        note(f"deleted {run_id}")
+        typer.confirm(f"delete {', '.join(runs)}?", abort=True, err=True)
+    for run in runs:
+        note(f"deleted {remove_run(runs_dir, run)}")

@@ -144,7 +144,9 @@ class Project:
             raise self._not_found(reference, tree)
         text = decode_source(data, path=shown)
         document = parse_prompt(text, path=shown)
-        partials = collect_partials(document.body, lambda name: self._partial(tree, name), path=shown)
+        partials = collect_partials(
+            document.body, lambda name: self._partial(tree, name), path=shown, body_line=document.body_line
+        )
         config = self._model_of(document, tree, shown, model)
         version = PromptVersion(
             name=self._name_of(path),
