@@ -5,38 +5,40 @@ BIN := $(VENV)/bin
 # One build of everything that this release was tested with. To take PyTorch's CPU build where PyPI would give
 # another, install torch into $(VENV) first, as pytorch.org tells, then run make.
 CONSTRAINTS ?= constraints.txt
+INSTALLED ?= $(VENV)/eval.installed
+INSTALLED_DEV ?= $(VENV)/dev.installed
 
 .PHONY: eval check test lint types contracts format clean
 
-eval: $(VENV)/eval.installed
+eval: $(INSTALLED)
 	$(BIN)/promptctl eval --report terminal --report html
 
 check: lint types contracts test
 
-$(VENV)/eval.installed: pyproject.toml $(CONSTRAINTS)
+$(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable '.[eval,local]'
 	touch $@
 
-$(VENV)/dev.installed: pyproject.toml $(CONSTRAINTS)
+$(INSTALLED_DEV): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable '.[dev]'
-	touch $@ $(VENV)/eval.installed
+	touch $@ $(INSTALLED)
 
-lint: $(VENV)/dev.installed
+lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: $(VENV)/dev.installed
+types: $(INSTALLED_DEV)
 	$(BIN)/mypy
 
-contracts: $(VENV)/dev.installed
+contracts: $(INSTALLED_DEV)
 	$(BIN)/lint-imports --no-cache
 
-test: $(VENV)/dev.installed
+test: $(INSTALLED_DEV)
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-format: $(VENV)/dev.installed
+format: $(INSTALLED_DEV)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 

@@ -67,13 +67,13 @@ def test_repeats_are_separate_samples_and_never_one_cache_entry(cli):
 )
 def test_cases_can_be_chosen(cli, arguments, ids):
     found = cli.json("eval", "echo", "--cases", *arguments, code=1 if ids == {"wrong"} else 0)
-    assert {case["case_id"] for case in found["cases"]} == ids
+    assert {case["id"] for case in found["cases"]} == ids
 
 
 def test_a_sample_is_the_same_for_the_same_seed(cli):
     def drawn(seed):
         done = cli("eval", "echo", "--sample", "2", "--seed", seed, "--json", "--cases", "--no-resume")
-        return sorted(case["case_id"] for case in json.loads(done.stdout)["cases"])
+        return sorted(case["id"] for case in json.loads(done.stdout)["cases"])
 
     assert drawn(1) == drawn(1)
     assert len(drawn(1)) == 2
@@ -82,7 +82,7 @@ def test_a_sample_is_the_same_for_the_same_seed(cli):
 def test_last_failed_takes_the_cases_that_did_not_pass(cli):
     cli("eval", "echo")
     found = cli.json("eval", "echo", "--last-failed", "--cases", code=1)
-    assert [case["case_id"] for case in found["cases"]] == ["wrong"]
+    assert [case["id"] for case in found["cases"]] == ["wrong"]
 
 
 def test_dry_run_says_what_it_would_cost_and_calls_nothing(cli):

@@ -22,7 +22,7 @@ _FILES = {
         "scorers: [icontains]\n"
         "cases:\n"
         "  - {inputs: {question: What is the capital of France?}, expected: Paris}\n"
-        "  - {inputs: {question: What colour is the sky on a clear day?}, expected: blue}\n"
+        "  - {inputs: {question: What is the capital of Italy?}, expected: Rome}\n"
     ),
     "promptship.toml": "# Settings of this project; everything has a default.\n",
 }

@@ -46,7 +46,10 @@ def blocks_of(document):
 def environment(folder):
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # make finds the environment that is under test, already installed, instead of making another.
-    return {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "COLUMNS": "110", "VENV": sys.prefix, "MAKEFLAGS": "-e"}
+    installed = folder / ".installed"
+    installed.touch()
+    made = {"VENV": sys.prefix, "INSTALLED": str(installed), "INSTALLED_DEV": str(installed)}
+    return {**os.environ, **made, "PATH": path, "HF_HUB_OFFLINE": "1", "COLUMNS": "110"}
 
 
 def checkout(folder):
