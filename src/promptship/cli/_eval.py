@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from promptship.cli._console import note, open_workspace, print_json, print_table, terminal_width, wants_color
+from promptship.cli._streams import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -277,7 +278,7 @@ def _print_reports(evaluation: Evaluation, reports: Sequence[str], output: Path 
             continue
         path = _path_of(name, files, evaluation, output)
         if path is None:
-            sys.stdout.write(_render(name, evaluation, cases=cases).decode())
+            write_bytes(_render(name, evaluation, cases=cases))
         else:
             _write(path, _render(name, evaluation, cases=cases))
             note(f"{name} report: {path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Annotated
 
@@ -10,7 +11,8 @@ import typer
 from promptship import __version__
 from promptship.cli import _eval, _init, _models, _prompts, _run, _runs, _schema, _score, _status
 from promptship.cli._console import print_error
-from promptship.errors import ExitCode, PromptshipError
+from promptship.cli._streams import flush_stdout, prepare_streams
+from promptship.errors import ExitCode, PromptshipError, StorageError
 
 __all__ = ["app", "main"]
 
@@ -60,15 +62,32 @@ app.add_typer(_models.app, name="models", rich_help_panel=_MODELS)
 
 def main() -> None:
     """Run the program and leave with its exit code; a user's mistake never shows a traceback."""
+    prepare_streams()
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int | str | None:
     try:
-        app()
+        code = _run_app()
+        flush_stdout()
     except PromptshipError as error:
         print_error(error)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; there is nobody to tell.
-        sys.stderr.close()
-        sys.exit(ExitCode.PASS)
+        return ExitCode.INTERRUPTED
+    except OSError as error:
+        # The parts raise errors of ours, so this is the terminal, the pipe or the file that stdout goes to.
+        print_error(StorageError(f"cannot write the output: {error}"))
+        with contextlib.suppress(OSError):
+            flush_stdout()
+        return StorageError.exit_code
+    return code
+
+
+def _run_app() -> int | str | None:
+    try:
+        app()
+    except SystemExit as leaving:
+        return leaving.code
+    return ExitCode.PASS
