@@ -42,6 +42,7 @@ _CODES: dict[_Colour, str] = {
 _GATE_COLOURS: dict[Outcome, _Colour] = {"pass": "green", "warn": "yellow", "fail": "red"}
 _NARROWEST = 40
 _LABEL = 10
+_SHORTEST_GATE = 8
 _INPUT_LINES = 2
 _TEXT_LINES = 6
 _MOST_SLICES = 8
@@ -179,11 +180,13 @@ def _gates(page: _Page, run: RunLike) -> Iterator[str]:
         return
     yield "  gates"
     gates = run.verdict.gates
-    names = [page.clean(f"{gate.gate} {_of(gate)}".rstrip(), page.width // 2) for gate in gates]
-    width = max(map(display_width, names))
     values = [_value(gate) for gate in gates]
     value_width = max(map(display_width, values))
     word_width = max(len(_word(gate)) for gate in gates)
+    taken = len("      " + "  " + "  n = ") + word_width + value_width + max(len(str(gate.n)) for gate in gates)
+    most = max(min(page.width // 2, page.width - taken), _SHORTEST_GATE)
+    names = [page.clean(f"{gate.gate} {_of(gate)}".rstrip(), most) for gate in gates]
+    width = max(map(display_width, names))
     for gate, name, value in zip(gates, names, values, strict=True):
         word = page.paint(f"{_word(gate):<{word_width}}", _GATE_COLOURS[gate.outcome])
         line = f"    {word}  {fill(name, width)}  {fill(value, value_width)}  n = {gate.n}"
