@@ -36,6 +36,8 @@ __all__ = [
     "evaluate_all",
 ]
 
+_EVALSET_ENDINGS = (".yaml", ".yml")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
@@ -169,9 +171,10 @@ class Workspace:
     def _evalset_path(self, name: str) -> Path:
         folder = self.project.evalsets_dir
         candidates = [Path.cwd() / name, self.project.root / name]
-        candidates += [folder / f"{name}{ending}" for ending in (".yaml", ".yml")]
+        candidates += [folder / f"{name}{ending}" for ending in _EVALSET_ENDINGS]
         for candidate in candidates:
-            if candidate.is_file():
+            # What stands there but is no file (a pipe, a link to nothing) is named as that when it is loaded.
+            if candidate.is_file() or (candidate.suffix in _EVALSET_ENDINGS and os.path.lexists(candidate)):
                 return candidate
         known = ", ".join(path.stem for path in discover_evalsets(folder)) or "none"
         raise ReferenceNotFoundError(f"there is no evalset {name!r}", hint=f"evalsets of this project: {known}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ def load_settings(root: Path) -> Settings:
         UsageError: An environment variable is wrong.
     """
     own, shared = root / _OWN_FILE, root / _SHARED_FILE
-    if own.is_file():
+    if os.path.lexists(own):
         path, table = own, _read_toml(own)
     elif shared.is_file():
         path, table = shared, _read_toml(shared).get("tool", {}).get("promptship", {})
@@ -58,6 +59,8 @@ def load_settings(root: Path) -> Settings:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise SourceError.at(path, None, None, "this is no file that can be read")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:

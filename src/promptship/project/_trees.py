@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from functools import cached_property
 from pathlib import Path
@@ -51,16 +52,15 @@ class FileTree:
                 raise SourceError.at(
                     path, None, None, "this is a link out of the project", hint="put the file itself into the project"
                 )
-            if resolved.is_dir():
-                raise SourceError.at(path, None, None, "this is a folder, not a file")
-            if resolved.stat().st_size > _LARGEST_FILE:
-                raise SourceError.at(path, None, None, f"larger than {_LARGEST_FILE // 2**20} MB")
+            _require_readable(resolved.stat(), path)
             return resolved.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
+            if file.is_symlink():
+                raise SourceError.at(path, None, None, "this is a link to a file that does not exist") from None
             return None
         except (OSError, RuntimeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "a loop of links"
-            raise StorageError(f"cannot read {path!r}: {reason}") from None
+            raise SourceError.at(path, None, None, f"cannot be read: {reason}") from None
 
     def files(self, folder: str) -> list[str]:
         """See `Tree.files`. Links to folders are not followed."""
@@ -132,6 +132,15 @@ def read_commit(root: Path) -> str | None:
         return None
     changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".")
     return head.decode().strip() + ("+dirty" if changed else "")
+
+
+def _require_readable(found: os.stat_result, path: str) -> None:
+    """Refuse what is no file: reading a pipe would wait for ever."""
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or a pipe"
+        raise SourceError.at(path, None, None, f"this is {kind}, not a file")
+    if found.st_size > _LARGEST_FILE:
+        raise SourceError.at(path, None, None, f"larger than {_LARGEST_FILE // 2**20} MB")
 
 
 def _git(root: Path, *arguments: str) -> bytes | None:

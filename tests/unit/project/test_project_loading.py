@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from promptship.domain import parse_reference
-from promptship.errors import ReferenceNotFoundError, SourceError, StorageError, UsageError
+from promptship.errors import ReferenceNotFoundError, SourceError, UsageError
 from promptship.project import FileTree, GitTree, Project, find_root, load_settings, parse_models
 
 
@@ -123,9 +123,24 @@ def test_a_link_out_of_the_project_is_refused(project, tmp_path_factory):
         project.load_prompt("leak")
 
 
+def test_a_link_to_nothing_is_an_error_and_not_a_missing_file(project):
+    models = project.root / "prompts" / "models.yaml"
+    models.unlink()
+    models.symlink_to("gone.yaml")
+    with pytest.raises(SourceError, match=r"prompts/models\.yaml: this is a link to a file that does not exist"):
+        project.load_prompt("hello")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_instead_of_waited_for(project):
+    os.mkfifo(project.root / "prompts" / "pipe.prompt")
+    with pytest.raises(SourceError, match="this is a device or a pipe, not a file"):
+        project.load_prompt("pipe")
+
+
 def test_a_loop_of_links_is_an_error_and_no_hang(project):
     (project.root / "prompts" / "loop.prompt").symlink_to("loop.prompt")
-    with pytest.raises(StorageError, match="cannot read"):
+    with pytest.raises(SourceError, match=r"prompts/loop\.prompt: cannot be read: a loop of links|Too many levels"):
         project.load_prompt("loop")
 
 
@@ -222,6 +237,13 @@ def test_a_wrong_environment_variable_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PROMPTSHIP_CONCURRENCY", "many")
     with pytest.raises(SourceError, match="environment PROMPTSHIP_CONCURRENCY"):
         load_settings(tmp_path)
+
+
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: path.symlink_to("gone.toml")])
+def test_settings_that_are_no_file_are_refused_and_never_left_out(project, make):
+    make(project.root / "promptship.toml")
+    with pytest.raises(SourceError, match=r"promptship\.toml: this is no file that can be read"):
+        load_settings(project.root)
 
 
 def test_no_dotenv_file_is_read(tmp_path, monkeypatch):
