@@ -2,9 +2,8 @@
 
     python benchmarks/local_batching.py --write benchmarks/results/local_batching.md
 
-One row per batch size; 1 is one request at a time. Requests arrive all at once, as in an evaluation. The model is loaded
-and
-warmed up before the clock starts, and loading is timed by itself.
+One row per batch size; 1 is one request at a time. Requests arrive all at once, as in an evaluation. The model is
+loaded and warmed up before the clock starts; loading is timed by itself.
 """
 
 from __future__ import annotations
