@@ -6,19 +6,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from rich.progress import Progress, TaskID
 
     from promptship.evalsets import Evalset
     from promptship.models import PullProgress
@@ -43,58 +34,50 @@ class EvalProgress:
         self._task: TaskID | None = None
         self._pulling: TaskID | None = None
         self._last_line = 0.0
-        console = Console(stderr=True)
-        self._live = console.is_terminal
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[said]}", markup=False),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not self._live,
-        )
+        self._bar = _make_bar() if sys.stderr.isatty() else None
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if self._bar is not None:
+            self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._bar is not None:
+            self._bar.stop()
 
     def start(self, evalset: Evalset, cells: int) -> None:
         """Begin the next evalset."""
         self._started += 1
         self._name = f"[{self._started}/{self._evalsets}] {evalset.spec.name}"
+        if self._bar is None:
+            self._print_line(f"{self._name}: {cells} cells")
+            return
         if self._task is not None:
             self._bar.remove_task(self._task)
         self._task = self._bar.add_task(self._name, total=cells, said="")
-        if not self._live:
-            self._print_line(f"{self._name}: {cells} cells")
 
     def update(self, progress: RunProgress) -> None:
         """Show how far the current evalset is."""
         said = _say(progress)
-        if self._task is not None:
-            self._bar.update(self._task, completed=progress.done, total=progress.total, said=said)
+        if self._bar is not None:
+            if self._task is not None:
+                self._bar.update(self._task, completed=progress.done, total=progress.total, said=said)
+            return
         due = time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES
-        if not self._live and (due or progress.done == progress.total):
+        if due or progress.done == progress.total:
             self._print_line(f"{self._name}: {progress.done}/{progress.total} {said}{_eta(progress)}")
 
     def pull(self, progress: PullProgress) -> None:
         """Show a model that is being fetched or converted."""
-        if self._live and self._pulling is None:
-            self._pulling = self._bar.add_task("", total=None, said="")
-        if self._pulling is not None:
-            self._bar.update(self._pulling, description=progress.message, completed=progress.done, total=progress.total)
-        elif not self._live:
+        if self._bar is None:
             self._print_line(progress.message)
-        if progress.finished and self._pulling is not None:
+            return
+        if self._pulling is None:
+            self._pulling = self._bar.add_task("", total=None, said="")
+        self._bar.update(self._pulling, description=progress.message, completed=progress.done, total=progress.total)
+        if progress.finished:
             self._bar.remove_task(self._pulling)
             self._pulling = None
 
@@ -107,6 +90,24 @@ class EvalProgress:
 def open_progress(evalsets: int) -> EvalProgress:
     """Return a progress display to be used as a context manager."""
     return EvalProgress(evalsets)
+
+
+def _make_bar() -> Progress:
+    # Importing rich takes longer than a small evaluation does, and only a terminal shows what it draws.
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[said]}", markup=False),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
 
 
 def _say(progress: RunProgress) -> str:

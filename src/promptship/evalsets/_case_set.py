@@ -15,7 +15,7 @@ from promptship.evalsets._places import YamlSpot
 from promptship.evalsets._problems import ProblemList
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from promptship.domain import Case, JsonObject
     from promptship.evalsets._cases import CaseBuilder
@@ -126,6 +126,21 @@ class CaseSet:
     def __len__(self) -> int:
         return self._scanned.cases
 
+    def visit(self, look: Callable[[Case], None]) -> None:
+        """Hand each case to `look`, in the same reading that checks the cases where nobody has read them yet.
+
+        Args:
+            look: Sees the cases in order. What it has seen is void where this raises.
+
+        Raises:
+            SourceError: Cases are wrong; `look` has seen those that are not.
+        """
+        if "_scanned" in self.__dict__:
+            for case in self:
+                look(case)
+            return
+        self._scanned = self._scan_whole(look)
+
     @property
     def digest(self) -> Digest:
         """Digest of the content and of every case, in order."""
@@ -137,8 +152,11 @@ class CaseSet:
 
     @cached_property
     def _scanned(self) -> _Scan:
+        return self._scan_whole()
+
+    def _scan_whole(self, look: Callable[[Case], None] | None = None) -> _Scan:
         problems = ProblemList()
-        found = self._scan(problems)
+        found = self._scan(problems, look)
         problems.raise_any()
         return found
 
@@ -152,7 +170,7 @@ class CaseSet:
             source.require_stamp(stamp)
         problems.raise_any()
 
-    def _scan(self, problems: ProblemList) -> _Scan:
+    def _scan(self, problems: ProblemList, look: Callable[[Case], None] | None = None) -> _Scan:
         stamps: list[Stamp] = []
         ids = PackedIndex()
         digest = hashlib.sha256(canonical_json(self._content) + b"\n")
@@ -163,6 +181,8 @@ class CaseSet:
                 problems.add(Problem(path=case.path, line=case.line, message=f"case {case.id!r}: {error}"))
             # The lowest bit says that the id was made from the inputs.
             ids.add(hash_key(case.id), len(ids) << 1 | (not row.get("id")))
+            if look is not None:
+                look(case)
         self._note_repeated(ids, problems)
         if not ids and not problems:
             problems.add(self._nothing)

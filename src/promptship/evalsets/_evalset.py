@@ -17,7 +17,7 @@ from promptship.evalsets._rows import find_reader
 from promptship.prompts import decode_source, parse_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from promptship.domain import Case, Digest, EvalsetSpec
     from promptship.evalsets._case_set import CaseSource
@@ -58,6 +58,18 @@ class Evalset:
             UsageError: A file was changed since it was checked.
         """
         return iter(self._cases)
+
+    def visit(self, look: Callable[[Case], None]) -> None:
+        """Hand each case to `look`, in the same reading that checks the cases where nobody has read them yet.
+
+        Args:
+            look: Sees the cases in order. What it has seen is void where this raises.
+
+        Raises:
+            SourceError: Cases are wrong; `look` has seen those that are not.
+            UsageError: A file was changed since it was checked.
+        """
+        self._cases.visit(look)
 
     def count(self) -> int:
         """Return the number of cases.

@@ -162,6 +162,14 @@ class _Cases:
     def __call__(self) -> Iterator[Case]:
         return select_cases(self.evalset.cases(), self.selection)
 
+    def visit(self, look: Callable[[Case], None]) -> None:
+        """Hand each to `look`; where all are selected, they are read once for this and for their digest."""
+        if self.selection == Selection():
+            self.evalset.visit(look)
+            return
+        for case in self():
+            look(case)
+
 
 def _refuse_odd_options(evalset: Evalset, options: EvalOptions) -> None:
     if options.repeats < 1:
@@ -269,11 +277,15 @@ def _check_cases(
     renderers = [target.renderer for target in targets if isinstance(target, PromptTarget)]
     problems: list[Problem] = []
     count = 0
-    for case in cases():
+
+    def look(case: Case) -> None:
+        nonlocal count
         count += 1
         problem = _problem_of(case, renderers, scorers, context)
         if problem and len(problems) < _MOST_PROBLEMS:
             problems.append(problem)
+
+    cases.visit(look)
     if problems:
         raise SourceError(problems)
     if count == 0:

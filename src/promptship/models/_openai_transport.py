@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 from promptship.domain import Response
 from promptship.errors import BadResponseError, CallTimeoutError, ConnectionFailedError, MissingExtraError, ModelError
@@ -51,13 +53,11 @@ class OpenAITransport:
     """
 
     def __init__(self, base_url: str, *, api_key: Secret | None = None, most_bytes: int = MOST_BYTES) -> None:
-        try:
-            import aiohttp
-        except ImportError:
-            raise MissingExtraError("aiohttp", extra="eval", needed_for="calling a model over HTTP") from None
+        # Found now, imported with the first call: a run that the cache answers is over before that import would be.
+        if find_spec("aiohttp") is None:
+            raise MissingExtraError("aiohttp", extra="eval", needed_for="calling a model over HTTP")
         import yarl
 
-        self._aiohttp = aiohttp
         self._url = yarl.URL(base_url.rstrip("/") + _PATH)
         self.origin = str(self._url.origin())
         self._api_key = api_key
@@ -68,6 +68,17 @@ class OpenAITransport:
 
     def __repr__(self) -> str:
         return f"OpenAITransport({self.origin!r})"
+
+    @cached_property
+    def _aiohttp(self) -> Any:
+        import aiohttp
+
+        return aiohttp
+
+    def limit_of(self, timeout_s: float) -> aiohttp.ClientTimeout:
+        """Return the limit that `post` and `stream` take."""
+        limit: aiohttp.ClientTimeout = self._aiohttp.ClientTimeout(total=timeout_s)
+        return limit
 
     async def post(self, body: bytes, *, limit: aiohttp.ClientTimeout, shown: str) -> bytes | Refusal:
         """Send a body and return that of the answer, or the refusal.
@@ -202,20 +213,20 @@ class OpenAIModel:
     """
 
     def __init__(self, transport: OpenAITransport, model: str, *, rates: Rates | None, timeout_s: float) -> None:
-        import aiohttp
-
         self._transport = transport
         self._model = model
         self._rates = rates
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._shown = f"{model!r} at {transport.origin}"
 
     async def complete(self, request: CompletionRequest) -> Response:
         """See `CompletionModel.complete`."""
         body = encode_body(build_body(self._model, request))
+        # Asked for before the clock starts, since the first call imports aiohttp.
+        limit = self._limit
         started = time.perf_counter()
         try:
-            answer = await self._transport.post(body, limit=self._timeout, shown=self._shown)
+            answer = await self._transport.post(body, limit=limit, shown=self._shown)
             if isinstance(answer, Refusal):
                 return self._refused(answer, time.perf_counter() - started)
             latency_s = time.perf_counter() - started
@@ -226,12 +237,11 @@ class OpenAIModel:
     async def stream(self, request: CompletionRequest) -> AsyncIterator[str | Response]:
         """See `CompletionModel.stream`; a choice comes in one piece, since it is unwrapped first."""
         body = encode_body(build_body(self._model, request, stream=True))
+        limit = self._limit
         started = time.perf_counter()
         streamed = StreamedCompletion(self._shown)
         try:
-            async with contextlib.aclosing(
-                self._transport.stream(body, limit=self._timeout, shown=self._shown)
-            ) as answer:
+            async with contextlib.aclosing(self._transport.stream(body, limit=limit, shown=self._shown)) as answer:
                 async for chunk in answer:
                     if isinstance(chunk, Refusal):
                         yield self._refused(chunk, time.perf_counter() - started)
@@ -247,6 +257,10 @@ class OpenAIModel:
         if response.text and (request.choices or not streamed.has_text):
             yield response.text
         yield response
+
+    @cached_property
+    def _limit(self) -> aiohttp.ClientTimeout:
+        return self._transport.limit_of(self._timeout_s)
 
     async def aclose(self) -> None:
         """Close the transport."""

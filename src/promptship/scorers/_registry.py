@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,9 @@ def find_factory(type_name: str) -> ScorerFactory:
     Raises:
         ScorerSetupError: No such type. Plug-ins that could not be loaded are named, since one may have had it.
     """
+    factory = _find_built_in(type_name)
+    if factory is not None:
+        return factory
     known: list[str] = []
     broken: list[str] = []
     for point in _points():
@@ -117,6 +121,18 @@ def _points() -> Iterator[EntryPoint]:
     yield from _BUILT_IN
     ours = {point.value for point in _BUILT_IN}
     yield from sorted((point for point in entry_points(group=GROUP) if point.value not in ours), key=lambda p: p.name)
+
+
+# Scorers of single cases are built by the thousand, all of a few types.
+@lru_cache(maxsize=256)
+def _find_built_in(type_name: str) -> ScorerFactory | None:
+    for point in _BUILT_IN:
+        # One that cannot be loaded is named by the caller, where no other has the type.
+        with contextlib.suppress(ScorerSetupError):
+            factories = _load(point)
+            if type_name in factories:
+                return factories[type_name]
+    return None
 
 
 @cache
