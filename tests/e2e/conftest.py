@@ -2,6 +2,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,89 @@ def cli(tmp_path):
     ]
     found.write("evalsets/echo.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     return found
+
+
+COMPLETION = {
+    "id": "1",
+    "object": "chat.completion",
+    "model": "served",
+    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "paris"}}],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 1},
+}
+
+
+class Server:
+    """An HTTP server on loopback, in a thread; `reply(handler, number)` answers each request, counted from 1."""
+
+    def __init__(self, reply):
+        self.reply = reply
+        self.requests = 0
+        self.keys = []
+        self.gone = threading.Event()
+        self._lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                self.sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with outer._lock:
+                    outer.requests += 1
+                    number = outer.requests
+                    outer.keys.append(self.headers.get("Authorization"))
+                outer.reply(self, number)
+
+            def say(self, body, *, status=200, headers=(), length=None):
+                data = body if isinstance(body, bytes) else json.dumps(body).encode()
+                self.send_response(status)
+                for name, value in (("Content-Type", "application/json"), *headers):
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data) if length is None else length))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.block_on_close = False
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    def close(self):
+        self.gone.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def serve(cli):
+    """Starts a server and makes it the project's model; `reply(handler, number)` answers each request."""
+    servers = []
+
+    def start(reply, **limits):
+        server = Server(reply)
+        servers.append(server)
+        config = {
+            "model": "openai/gpt-x",
+            "base_url": server.url,
+            "api_key_env": "HOUSE_KEY",
+            "limits": {"retries": 0, "timeout_s": 5, **limits},
+        }
+        cli.write("prompts/models.yaml", json.dumps({"default": {"model": "fake/echo"}, "house": config}))
+        cli.write("prompts/echo.prompt", "---\nmodel: house\n---\n{{ text }}\n")
+        return server
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def completion():
+    """A whole answer of a chat-completions server; it says "paris"."""
+    return COMPLETION

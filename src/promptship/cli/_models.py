@@ -101,6 +101,9 @@ def test(
                 for check in checks
             ],
         )
+        for check in checks:
+            if check.hint:
+                note(f"hint: {check.name}: {check.hint}")
     raise typer.Exit(0 if all(check.ok for check in checks) else 3)
 
 

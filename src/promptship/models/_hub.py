@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from promptship.errors import UsageError
+from promptship.errors import ModelError, UsageError
 from promptship.models._budget import Budgeted
 from promptship.models._cache import Cached
 from promptship.models._cassette import FrozenModel, Recording, ReplayModel
 from promptship.models._endpoints import resolve_road
 from promptship.models._fake import open_fake
 from promptship.models._fallbacks import WithFallbacks
+from promptship.models._middleware import OpenStream
 from promptship.models._pace import Pace, Paced
 from promptship.models._prices import resolve_rates
 from promptship.models._retries import Retrying
@@ -25,7 +26,7 @@ from promptship.models._tokens import count_tokens
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from promptship.domain import CompletionModel, CompletionRequest, JsonObject, Limits, ModelConfig, Response
+    from promptship.domain import CompletionModel, CompletionRequest, Limits, ModelConfig, Response
     from promptship.models._budget import Budget
     from promptship.models._cache import ResponseCache
     from promptship.models._cassette import Cassette
@@ -109,7 +110,7 @@ class ModelHub:
         """
         key = (config.model_dump_json(), fresh)
         if key not in self._opened:
-            self._opened[key] = _Opened(self._chain(config, fresh=fresh), config.params)
+            self._opened[key] = _Opened(self._chain(config, fresh=fresh), config)
         return self._opened[key]
 
     def origin(self, config: ModelConfig) -> str:
@@ -239,15 +240,26 @@ class ModelHub:
 class _Opened:
     """A model as its user holds it: it fills in the config's params, and closing it is the hub's business."""
 
-    def __init__(self, chain: CompletionModel, params: JsonObject) -> None:
+    def __init__(self, chain: CompletionModel, config: ModelConfig) -> None:
         self._chain = chain
-        self._params = params
+        self._params = config.params
+        self._config = config
 
     async def complete(self, request: CompletionRequest) -> Response:
-        return await self._chain.complete(self._fill(request))
+        try:
+            return await self._chain.complete(self._fill(request))
+        except ModelError as error:
+            _name_config(error, self._config)
+            raise
 
-    def stream(self, request: CompletionRequest) -> AsyncIterator[str | Response]:
-        return self._chain.stream(self._fill(request))
+    async def stream(self, request: CompletionRequest) -> AsyncIterator[str | Response]:
+        try:
+            async with OpenStream(self._chain.stream(self._fill(request))) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except ModelError as error:
+            _name_config(error, self._config)
+            raise
 
     async def aclose(self) -> None:
         """Do nothing: connections are shared, and the hub closes them."""
@@ -256,6 +268,17 @@ class _Opened:
         if request.params == self._params:
             return request
         return replace(request, params={**self._params, **request.params})
+
+
+def _name_config(error: ModelError, config: ModelConfig) -> None:
+    """Say which entry of `models.yaml` failed, and which variable holds the key that was not accepted."""
+    prefix = f"model config {config.name!r}: "
+    # Calls that were answered as one batch share their error.
+    if config.name == config.model or str(error).startswith(prefix):
+        return
+    error.args = (f"{prefix}{error}",)
+    if error.hint and config.api_key_env:
+        error.hint = error.hint.replace("the variable named by api_key_env", f"${config.api_key_env}")
 
 
 def _with_fallbacks(config: ModelConfig) -> list[ModelConfig]:

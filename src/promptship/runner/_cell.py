@@ -170,4 +170,9 @@ def _reraise_if_ours(error: asyncio.CancelledError) -> None:
 
 
 def _error_of(error: BaseException, scorer: str = "") -> CellError:
-    return CellError(kind=type(error).__name__, message=str(error) or type(error).__name__, scorer=scorer)
+    message = str(error) or type(error).__name__
+    hint = getattr(error, "hint", None)
+    if hint:
+        # A cell has one text for what went wrong, and a reader of it wants the remedy too.
+        message = f"{message} ({hint.replace(chr(10), '; ')})"
+    return CellError(kind=type(error).__name__, message=message, scorer=scorer)
