@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -137,6 +138,8 @@ def evaluate(
     if watch:
         command.watch(reports)
         return
+    # What start-up has made stays to the end; no collection need look at it again.
+    gc.freeze()
     evaluation = command.evaluate()
     _print_reports(evaluation, reports, output, cases=cases)
     raise typer.Exit(exit_code_of(evaluation.verdict))

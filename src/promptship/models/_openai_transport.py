@@ -156,13 +156,14 @@ class OpenAITransport:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "promptship"}
         if self._api_key is not None:
             headers["Authorization"] = f"Bearer {self._api_key.reveal()}"
-        return self._aiohttp.ClientSession(
+        session: aiohttp.ClientSession = self._aiohttp.ClientSession(
             # How many calls run at once is the pace's decision, so the pool has no limit of its own.
             connector=self._aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
             cookie_jar=self._aiohttp.DummyCookieJar(),
             headers=headers,
             trust_env=False,
         )
+        return session
 
     async def _read(self, answer: aiohttp.ClientResponse, shown: str) -> bytes:
         # A compressed body may grow a thousandfold, so only a plain one is read in one go.

@@ -263,6 +263,7 @@ class _Execution:
         while True:
             await asyncio.sleep(_SYNC_EVERY_S)
             try:
+                self._writer.flush()
                 await asyncio.to_thread(self._writer.sync)
             except StorageError as error:
                 self._halt(error, at_once=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from promptship.runner._plan import RunPlan
 
 __all__ = ["RunWriter", "open_writer"]
+
+_SCORES_PER_WRITE = 32
 
 
 class RunWriter:
@@ -54,6 +56,7 @@ class RunWriter:
         self._journal = AppendFile(journal_path(directory, attempt))
         self._scores = AppendFile(scores_path(directory, manifest.scoring_digest, attempt))
         self._scores.append(dump_row({"names": manifest.scorers, "scoring": manifest.scoring_digest}))
+        self._held: list[bytes] = []
 
     def append_output(
         self, cell: tuple[int, int, int], case: Case, *, output: Output | None, error: CellError | None
@@ -86,7 +89,7 @@ class RunWriter:
     def append_scores(
         self, cell: tuple[int, int, int], outcome: CaseOutcome, scores: Mapping[str, Score], error: CellError | None
     ) -> None:
-        """Append what the scorers say of a cell's output.
+        """Append what the scorers say of a cell's output; what was paid for at once, all else some rows at a time.
 
         Raises:
             StorageError: It could not be written; nothing of it is left.
@@ -94,7 +97,10 @@ class RunWriter:
         names = self.manifest.scorers
         row = encode_scores(outcome, scores, names, error)
         row["k"] = cell
-        self._scores.append(dump_row(row))
+        self._held.append(dump_row(row))
+        # The output is on the disk: after a kill these rows are made anew from it.
+        if len(self._held) >= _SCORES_PER_WRITE or any(score.cost_usd for score in scores.values()):
+            self.flush()
         self.columns.put_scores(self.index.position(*cell), row, names)
 
     def _elapsed_ms(self) -> int:
@@ -113,8 +119,18 @@ class RunWriter:
                 hint=f"start anew with --no-resume, or delete it with: promptctl runs rm {run_id}",
             )
 
+    def flush(self) -> None:
+        """Write the scores that are held back; called where `append_scores` is.
+
+        Raises:
+            StorageError: They could not be written; nothing of them is left.
+        """
+        held, self._held = self._held, []
+        if held:
+            self._scores.append(b"".join(held))
+
     def sync(self) -> None:
-        """Have everything appended so far on the disk itself; may run in another thread.
+        """Have everything written so far on the disk itself; may run in another thread.
 
         Raises:
             StorageError: The disk failed.
@@ -132,6 +148,7 @@ class RunWriter:
         elapsed_ms = self._elapsed_ms()
         self._journal.append(dump_row({"w": elapsed_ms}))
         self.wall_s = self.index.wall_s + elapsed_ms / 1000
+        self.flush()
         self.sync()
         self.manifest = replace(self.manifest, finished=now.isoformat())
         save_manifest(self.directory, self.manifest)
@@ -142,10 +159,10 @@ class RunWriter:
         Raises:
             StorageError: The disk failed.
         """
-        try:
-            self._journal.close()
-        finally:
-            self._scores.close()
+        with ExitStack() as stack:
+            stack.callback(self._scores.close)
+            stack.callback(self._journal.close)
+            self.flush()
 
 
 def _dump_output(row: dict[str, Any], output: Output | None, error: CellError | None) -> tuple[bytes, CellError | None]:
