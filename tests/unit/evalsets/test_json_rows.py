@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from promptship.domain import Turn
 from promptship.errors import Problem, SourceError
 from promptship.evalsets import load_cases
+from promptship.evalsets._case_set import CaseFile
 from promptship.evalsets._places import find_column, find_duplicate
 
 
@@ -260,3 +261,32 @@ def test_duplicate_keys_never_pass_unseen(tmp_path_factory, pairs, colon, value)
 
 def test_a_problem_without_a_line_names_the_file():
     assert str(Problem(message="m", path="a.jsonl")) == "a.jsonl: m"
+
+
+@pytest.mark.parametrize("inner", ['{"k": 1}', '{"k": "\\\\"}', '"a\\":'])
+def test_json_within_json_hides_no_key_that_stands_twice(folder, inner):
+    once = json.dumps({"inputs": {"a": inner}, "expected": inner})
+    twice = once[:-1] + ', "expected": 1}'
+    assert folder.load_file("a.jsonl", once).count() == 1
+    found = folder.file_problems("a.jsonl", twice)
+    assert [problem.partition(": ")[2] for problem in found] == ["the key 'expected' stands twice in one object"]
+
+
+def test_one_reading_checks_the_cases_and_shows_each(folder, monkeypatch):
+    evalset = folder.load_file("a.jsonl", "".join(f'{{"id": "{name}", "inputs": {{}}}}\n' for name in "abc"))
+    readings = []
+    monkeypatch.setattr(CaseFile, "rows", _noting(CaseFile.rows, readings))
+    seen, again = [], []
+    evalset.visit(lambda case: seen.append(case.id))
+    assert (seen, evalset.count(), len(readings)) == (["a", "b", "c"], 3, 1)
+    assert evalset.digest == folder.load("prompt: hello\ncases: a.jsonl\n").digest
+    evalset.visit(lambda case: again.append(case.id))
+    assert again == seen
+
+
+def _noting(rows, readings):
+    def noted(self, *args, **kwargs):
+        readings.append(self)
+        return rows(self, *args, **kwargs)
+
+    return noted

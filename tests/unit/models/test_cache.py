@@ -264,3 +264,33 @@ async def test_a_full_disk_switches_the_cache_off_and_loses_no_answer(tmp_path, 
 
     assert texts == [f"{index:03} " * 3_000 for index in [*range(200), *range(5)]]
     assert len(caught) == 1
+
+
+def test_answers_of_another_process_are_found_also_after_a_hit(cache, tmp_path):
+    other = ResponseCache(tmp_path / "cache.db")
+    cache.put(b"a" * 32, FULL)
+    cache.flush()
+    # The second is read in the transaction that the first has opened, from before the other's answer.
+    assert cache.get(b"a" * 32) is not None
+    assert cache.get(b"a" * 32) is not None
+    other.put(b"b" * 32, FULL)
+    other.flush()
+    other.close()
+
+    assert cache.get(b"b" * 32) is not None
+
+
+def test_no_reading_transaction_outlives_a_miss_or_an_answer_that_is_kept(cache):
+    cache.put(b"a" * 32, FULL)
+    cache.flush()
+    cache.get(b"a" * 32)
+    assert cache._reader.in_transaction
+    cache.get(b"b" * 32)
+    assert not cache._reader.in_transaction
+
+    cache.get(b"a" * 32)
+    cache.put(b"c" * 32, FULL)
+    assert not cache._reader.in_transaction
+    for _ in range(257):
+        cache.get(b"a" * 32)
+    assert not cache._reader.in_transaction

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from promptship.domain import canonical_json
 from promptship.errors import RenderError
 from promptship.prompts import FENCE_SENTENCE, fence_name
+from promptship.prompts._marks import RenderState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,3 +198,9 @@ def test_a_value_that_holds_its_own_fence_gets_another(monkeypatch: pytest.Monke
 def test_untrusted_bytes_are_kept_exactly(render: Render, value: str) -> None:
     (message,) = render("{{ m }}", {"m": value}, untrusted=("m",))
     assert message[1].endswith(fence(value))
+
+
+def test_no_two_renders_share_the_digits_of_their_marks() -> None:
+    nonces = [RenderState().nonce for _ in range(1000)]
+    assert len(set(nonces)) == 1000
+    assert {len(nonce) for nonce in nonces} == {39}

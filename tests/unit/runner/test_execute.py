@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from runner_kit import Calls, Equals, Lab, Length, Sums, make_case, make_plan
 
-from promptship.domain import Case, Digest, Output, Score, ScorerSpec
+from promptship.domain import Case, Digest, Output, Score, ScoreInput, ScorerSpec
 from promptship.errors import (
     AuthenticationError,
     BadRequestError,
@@ -480,3 +480,18 @@ def test_scorers_decide_the_plan_only_where_the_cases_have_no_digest_of_their_ow
     fixed = replace(plan, cases_digest=one)
     assert replace(fixed, evalset_digest=one).plan_digest == replace(fixed, evalset_digest=other).plan_digest
     assert make_plan(5, scorers=(Length(),)).plan_digest == plan.plan_digest
+
+
+@pytest.mark.parametrize(("cost_usd", "rows_written"), [(0.0, 0), (0.01, 3)])
+async def test_scores_that_were_paid_for_are_written_at_once(lab: Lab, cost_usd: float, rows_written: int) -> None:
+    written = []
+
+    def judge(_: ScoreInput) -> Score:
+        # The first line of the file says what it holds.
+        written.append([path.read_bytes().count(b"\n") - 1 for path in lab.runs_dir.glob("*/scores*")])
+        return Score(value=1.0, passed=True, cost_usd=cost_usd)
+
+    run = await lab.run(make_plan(4, scorers=(Calls(judge),)), concurrency=1)
+
+    assert written[-1] == [rows_written]
+    assert [record.outcome for record in run.records()] == ["passed"] * 4
