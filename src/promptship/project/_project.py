@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -144,9 +144,7 @@ class Project:
             raise self._not_found(reference, tree)
         text = decode_source(data, path=shown)
         document = parse_prompt(text, path=shown)
-        partials = collect_partials(
-            document.body, lambda name: self._partial(tree, name), path=shown, body_line=document.body_line
-        )
+        partials = self._partials(document, tree, shown)
         config = self._model_of(document, tree, shown, model)
         version = PromptVersion(
             name=self._name_of(path),
@@ -175,6 +173,21 @@ class Project:
                 raise
             line, column = document.place(("model",))
             raise SourceError.at(shown, line, column, str(error), hint=error.hint) from None
+
+    def _partials(self, document: PromptDocument, tree: Tree, shown: str) -> dict[str, str]:
+        named: dict[str, str] = {}
+
+        def load(name: str) -> str | None:
+            named[name] = tree.describe(f"{self.settings.prompts_dir}/{name}")
+            return self._partial(tree, name)
+
+        try:
+            return collect_partials(document.body, load, path=shown, body_line=document.body_line)
+        except SourceError as error:
+            # Templates know partials by name; whoever mends one wants its path.
+            raise SourceError(
+                replace(problem, path=named.get(str(problem.path), problem.path)) for problem in error.problems
+            ) from None
 
     def _partial(self, tree: Tree, name: str) -> str | None:
         path = f"{self.settings.prompts_dir}/{name}"

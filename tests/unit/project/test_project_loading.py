@@ -123,6 +123,12 @@ def test_a_link_out_of_the_project_is_refused(project, tmp_path_factory):
         project.load_prompt("leak")
 
 
+def test_an_error_in_a_partial_names_its_file(project):
+    (project.root / "prompts" / "_tone.j2").write_text("Be\n{{ kind\n")
+    with pytest.raises(SourceError, match=r"^prompts/_tone\.j2:"):
+        project.load_prompt("support/reply")
+
+
 def test_a_link_to_nothing_is_an_error_and_not_a_missing_file(project):
     models = project.root / "prompts" / "models.yaml"
     models.unlink()
