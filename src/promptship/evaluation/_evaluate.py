@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["EvalOptions", "PreparedEvaluation", "prepare_evaluation", "run_evaluation"]
 
 _MOST_PROBLEMS = 20
+# A template that fails for every case is found by the first few; rendering all of them twice would double the work.
+_RENDERED_FIRST = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,7 +283,7 @@ def _check_cases(
     def look(case: Case) -> None:
         nonlocal count
         count += 1
-        problem = _problem_of(case, renderers, scorers, context)
+        problem = _problem_of(case, renderers, scorers, context, render=count <= _RENDERED_FIRST)
         if problem and len(problems) < _MOST_PROBLEMS:
             problems.append(problem)
 
@@ -296,13 +298,21 @@ def _check_cases(
 
 
 def _problem_of(
-    case: Case, renderers: list[Renderer], scorers: tuple[CheckedScorer, ...], context: ScorerContext
+    case: Case,
+    renderers: list[Renderer],
+    scorers: tuple[CheckedScorer, ...],
+    context: ScorerContext,
+    *,
+    render: bool,
 ) -> Problem | None:
     try:
         if case.turns:
             raise UsageError("cases with `turns` (conversations) are not available in this version")
         for renderer in renderers:
-            renderer.check(case.inputs)
+            if render:
+                renderer.render(case.inputs)
+            else:
+                renderer.check(case.inputs)
         for scorer in scorers:
             scorer.check(case)
         for spec in case.scorers:
