@@ -35,6 +35,21 @@ class Cli:
         assert "Traceback" not in done.stderr
         return done
 
+    def through(self, program, *arguments, code=0):
+        """Run the command through a Python program, whose arguments are the first of `arguments` and the command."""
+        own, *rest = arguments
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(own), *self.command(*rest)],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == code, f"exit {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
     def json(self, *arguments, code=0, env=None):
         return json.loads(self(*arguments, "--json", code=code, env=env).stdout)
 
