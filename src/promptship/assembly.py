@@ -185,10 +185,9 @@ class Workspace:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StorageError(
-                    f"cannot write to {str(folder)!r}: {error.strerror}",
-                    hint="or pass --no-cache and --output elsewhere",
-                ) from None
+                raise _not_writable(folder, error.strerror) from None
+            if not os.access(folder, os.W_OK):
+                raise _not_writable(folder, "it is read-only")
             self._cache = ResponseCache(folder / "cache.db")
         return self._cache
 
@@ -248,6 +247,11 @@ def estimate_all(workspace: Workspace, evalsets: Sequence[Evalset], options: Eva
         hub = _LazyHub(workspace, evalset)
         found.append(estimate_plan(prepare_evaluation(workspace.project, evalset, options, hub), hub()))
     return found
+
+
+def _not_writable(folder: Path, reason: str | None) -> StorageError:
+    hint = "make it writable, or set PROMPTSHIP_STATE_DIR to a folder that is"
+    return StorageError(f"cannot write to {str(folder)!r}: {reason}", hint=hint)
 
 
 class _LazyHub:
