@@ -77,10 +77,10 @@ def write_project(folder: Path, cases: list[dict[str, str]], base_url: str, road
     jinja = TEMPLATE.replace("{", "{{ ").replace("}", " }}")
     (folder / "prompts" / "rewrite.prompt").write_text(jinja + "\n")
     limits = f"limits: {{concurrency: {in_flight}}}"
-    model = "openai/mock" if road == "transport" else "litellm_proxy/mock"
-    place = f"base_url: {base_url}" if road == "transport" else "endpoint: bench"
-    (folder / "prompts" / "models.yaml").write_text(f"default: {{model: {model}, {place}, {limits}}}\n")
-    (folder / "promptship.toml").write_text(f'[endpoints.bench]\nbase_url = "{base_url}"\n')
+    # A model with an address goes over our transport; litellm gets the address from its own variable.
+    model = f"model: openai/mock, base_url: {base_url}" if road == "transport" else "model: litellm_proxy/mock"
+    (folder / "prompts" / "models.yaml").write_text(f"default: {{{model}, {limits}}}\n")
+    (folder / "promptship.toml").write_text("")
     (folder / "evalsets" / "bench.yaml").write_text(
         "prompt: rewrite\ncases: bench.jsonl\n"
         f"scorers:\n  - {{type: regex, value: '{REGEX}'}}\n  - is-json\n  - levenshtein\n"
@@ -146,10 +146,12 @@ def measure_ours(
         write_project(folder, make_cases(count), f"{origin}/v1", road, in_flight)
         program = Path(sys.executable).parent / "promptctl"
         command = [str(program), "eval", "bench", "--concurrency", str(in_flight), "--json"]
+        environment = {"OPENAI_API_KEY": "none", "LITELLM_PROXY_API_KEY": "none"}
+        environment["LITELLM_PROXY_API_BASE"] = f"{origin}/v1"
         before = 0
         for phase in ("called", "cached") if options.cached else ("called",):
             shutil.rmtree(folder / ".promptship" / "runs", ignore_errors=True)
-            wall_s, cpu_s, peak_mb, printed = run_measured(command, folder, {"OPENAI_API_KEY": "none"})
+            wall_s, cpu_s, peak_mb, printed = run_measured(command, folder, environment)
             seen = stats_of(origin)
             rows.append(
                 Measured(
