@@ -94,6 +94,7 @@ class InlineCases:
 
 class _Scan(NamedTuple):
     digest: Digest
+    cases_digest: Digest
     cases: int
     stamps: tuple[Stamp, ...]
 
@@ -146,6 +147,11 @@ class CaseSet:
         """Digest of the content and of every case, in order."""
         return self._scanned.digest
 
+    @property
+    def cases_digest(self) -> Digest:
+        """Digest of every case, in order, without the content that stands before them."""
+        return self._scanned.cases_digest
+
     def find_problems(self, problems: ProblemList) -> None:
         """Read everything for its problems alone."""
         self._scan(problems)
@@ -174,9 +180,12 @@ class CaseSet:
         stamps: list[Stamp] = []
         ids = PackedIndex()
         digest = hashlib.sha256(canonical_json(self._content) + b"\n")
+        alone = hashlib.sha256()
         for row, case in self._checked(problems, stamps):
             try:
-                digest.update(case_content(case) + b"\n")
+                content = case_content(case) + b"\n"
+                digest.update(content)
+                alone.update(content)
             except CanonicalError as error:
                 problems.add(Problem(path=case.path, line=case.line, message=f"case {case.id!r}: {error}"))
             # The lowest bit says that the id was made from the inputs.
@@ -186,7 +195,8 @@ class CaseSet:
         self._note_repeated(ids, problems)
         if not ids and not problems:
             problems.add(self._nothing)
-        return _Scan(Digest("sha256:" + digest.hexdigest()), len(ids), tuple(stamps))
+        whole, cases = (Digest("sha256:" + one.hexdigest()) for one in (digest, alone))
+        return _Scan(whole, cases, len(ids), tuple(stamps))
 
     def _checked(self, problems: ProblemList, stamps: list[Stamp]) -> Iterator[tuple[Any, Case]]:
         """Yield every case that can be built, with its row; the problems of the others are noted."""

@@ -91,6 +91,15 @@ class Evalset:
         """
         return self._cases.digest
 
+    @property
+    def cases_digest(self) -> Digest:
+        """Digest of every case, in order: what `digest` leaves when kind, scorers, gates and target are taken out.
+
+        Raises:
+            SourceError: Cases are wrong.
+        """
+        return self._cases.cases_digest
+
 
 def load_evalset(path: Path, *, root: Path) -> Evalset:
     """Load an evalset file. Its cases are found but not yet read.

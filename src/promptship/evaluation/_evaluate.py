@@ -101,6 +101,7 @@ def prepare_evaluation(
     plan = RunPlan(
         spec=evalset.spec,
         evalset_digest=evalset.digest,
+        cases_digest=evalset.cases_digest,
         variants=variants,
         cases=cases,
         case_count=count,

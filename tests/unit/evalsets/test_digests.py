@@ -80,9 +80,19 @@ def test_what_decides_something_is_in_the_digest(folder, change):
 @pytest.mark.parametrize(
     "header", ["", HEADER + "kind: synthetic\n", HEADER.replace("0.9", "0.8"), HEADER + "target: python:a:b\n"]
 )
-def test_scorers_gates_kind_and_target_are_in_the_digest(folder, header):
+def test_scorers_gates_kind_and_target_are_in_the_digest_but_not_in_that_of_the_cases(folder, header):
     folder.write_rows("evalsets/a.jsonl", ROWS)
-    assert digest(folder, "a.jsonl", header) != digest(folder, "a.jsonl")
+    before, after = (folder.load(f"{head}cases: a.jsonl\n") for head in (HEADER, header))
+    assert after.digest != before.digest
+    assert after.cases_digest == before.cases_digest
+
+
+def test_every_case_is_in_the_digest_of_the_cases(folder):
+    folder.write_rows("evalsets/a.jsonl", ROWS)
+    folder.write_rows("evalsets/b.jsonl", [{**ROWS[0], "expected": "y"}, ROWS[1]])
+    folder.write_rows("evalsets/c.jsonl", ROWS[:1])
+    found = {folder.load(f"{HEADER}cases: {name}.jsonl\n").cases_digest for name in "abc"}
+    assert len(found) == 3
 
 
 def test_notes_and_sources_are_not_in_the_digest(folder):
