@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Road", "resolve_road"]
 
 Kind = Literal["http", "litellm", "local", "fake", "replay"]
-# Providers whose key is found under one name alone: a missing one is said before the first call, not by each call.
-_USUAL_KEYS = {
-    "anthropic": "ANTHROPIC_API_KEY",
-    "deepseek": "DEEPSEEK_API_KEY",
-    "groq": "GROQ_API_KEY",
-    "mistral": "MISTRAL_API_KEY",
-    "openai": "OPENAI_API_KEY",
-    "openrouter": "OPENROUTER_API_KEY",
-    "xai": "XAI_API_KEY",
-}
 _OWN: dict[str, Kind] = {"local": "local", "fake": "fake", "replay": "replay"}
 # So narrow that no two parsers can see different hosts in it.
 _URL = re.compile(
@@ -84,8 +74,6 @@ def resolve_road(
     if own is not None:
         return Road(kind=own, provider=provider, model=model)
     base_url, key_name = _find_address(config, endpoints)
-    if base_url is None:
-        key_name = key_name or _USUAL_KEYS.get(provider)
     key = _read_key(key_name, config, env) if with_key and key_name else None
     if base_url is None:
         return Road(kind="litellm", provider=provider, model=model, api_key=key)

@@ -253,6 +253,9 @@ def _find_key(litellm: Any, config: ModelConfig, env: Mapping[str, str]) -> Secr
     if env.get(name, "").strip():
         return Secret(env[name], source=name)
     missing = [one for one in litellm.validate_environment(model=config.model)["missing_keys"] if not env.get(one)]
+    if name in env:
+        # A variable that is set to nothing counts as set for litellm, which then fails at each call.
+        missing = [name]
     if missing:
         raise UsageError(
             f"model config {config.name!r}: {config.model!r} needs the environment variable {missing[0]!r}",
