@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from promptship.evaluation import render_prior
+
 
 def test_run_prints_the_answer_on_stdout_and_the_rest_on_stderr(cli):
     done = cli("run", "echo", "-i", "text=Hello there")
@@ -146,3 +148,23 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_resumes(cli):
     found = cli.json("eval", "echo", "--no-cache")
     assert (found["totals"]["cases"], found["totals"]["passed"]) == (40, 40)
     assert len(list(runs.iterdir())) == 1
+
+
+def test_a_prompt_that_does_not_load_and_has_no_evalset_lacks_no_evidence(cli):
+    cli.write("prompts/draft.prompt", "---\nmodle: default\n---\nHello\n")
+    draft, _ = cli.json("status")
+    assert (draft["name"], draft["evidence"]) == ("draft", "no evalset")
+    assert "modle" in draft["problem"]
+
+
+def test_usage_lines_write_each_argument_once(cli):
+    assert "eval [OPTIONS] [EVALSET]..." in cli("eval", "--help").stdout
+    assert "......" not in cli("runs", "rm", "--help").stdout
+
+
+def test_a_fitted_prior_can_be_pasted_whatever_the_choices_are_called(cli):
+    prior = {"true": -0.5, "1": -1.25, 'say "no": never': -2.0}
+    pasted = "".join(f"{line}\n" for line in render_prior(prior).split("\n"))
+    choices = json.dumps(list(prior))
+    cli.write("prompts/pick.prompt", f"---\n{pasted}  choices: {choices}\n---\n{{{{ text }}}}\n")
+    assert cli.json("show", "pick")["closure"]["output"] == {"choices": list(prior), "prior": prior}

@@ -26,7 +26,7 @@ _FILES = {"json": "report.json", "markdown": "report.md", "junit": "report.junit
 _WHAT, _WHICH, _HOW, _OUT = "What", "Which cases", "How", "Output"
 
 
-_Evalsets = Annotated[list[str] | None, typer.Argument(metavar="[EVALSET]...", help="Names or paths; all if none.")]
+_Evalsets = Annotated[list[str] | None, typer.Argument(metavar="EVALSET", help="Names or paths; all if none.")]
 _Prompt = Annotated[
     list[str] | None, typer.Option(help="REF instead of the evalset's own prompt.", rich_help_panel=_WHAT)
 ]

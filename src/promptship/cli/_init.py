@@ -31,7 +31,7 @@ _IGNORED = ".promptship/"
 
 def init(
     context: typer.Context,
-    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="The current folder if none.")] = None,
+    directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="The current folder if none.")] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written.")] = False,
 ) -> None:

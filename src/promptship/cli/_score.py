@@ -16,7 +16,7 @@ def score(
     output: Annotated[str, typer.Option(help="The text to score.")],
     expected: Annotated[str | None, typer.Option(help="What the case would expect.")] = None,
     value: Annotated[str | None, typer.Option(metavar="JSON", help="JSON, or plain text.")] = None,
-    threshold: Annotated[float | None, typer.Option(metavar="X")] = None,
+    threshold: Annotated[float | None, typer.Option(metavar="X", help="Instead of the type's own.")] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

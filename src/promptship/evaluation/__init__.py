@@ -4,7 +4,7 @@ A use case is one function; faces parse, call it and print. Parts come in as arg
 opens a model by itself.
 """
 
-from promptship.evaluation._calibrate import fit_prior_for
+from promptship.evaluation._calibrate import fit_prior_for, render_prior
 from promptship.evaluation._call import CallResult, call_prompt, prepare_call, stream_prompt
 from promptship.evaluation._estimate import PlanEstimate, estimate_plan
 from promptship.evaluation._evaluate import EvalOptions, PreparedEvaluation, prepare_evaluation, run_evaluation
@@ -27,6 +27,7 @@ __all__ = [
     "lint_prompts",
     "prepare_call",
     "prepare_evaluation",
+    "render_prior",
     "run_evaluation",
     "stream_prompt",
 ]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
+
 from promptship.errors import UsageError
 from promptship.evaluation._prompt_target import build_request
 from promptship.prompts import Renderer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from promptship.domain import Case, PromptVersion
     from promptship.models import ModelHub
 
-__all__ = ["fit_prior_for"]
+__all__ = ["fit_prior_for", "render_prior"]
 
 
 async def fit_prior_for(version: PromptVersion, cases: Iterable[Case], hub: ModelHub) -> dict[str, float]:
@@ -37,3 +39,20 @@ async def fit_prior_for(version: PromptVersion, cases: Iterable[Case], hub: Mode
     renderer = Renderer(version.closure, name=version.label)
     requests = [build_request(version, renderer, case.inputs) for case in cases]
     return await hub.fit_prior(version.closure.model, requests)
+
+
+def render_prior(prior: Mapping[str, float]) -> str:
+    """Render a prior as the lines of frontmatter that state it.
+
+    Args:
+        prior: Log-probability of each choice.
+
+    Example:
+        >>> print(render_prior({"yes": -1.5}))
+        output:
+          prior:
+            "yes": -1.5000
+    """
+    # In quotes: YAML would read the choices true and 1 as something else than text.
+    rows = (f"    {orjson.dumps(choice).decode()}: {value:.4f}" for choice, value in prior.items())
+    return "\n".join(["output:", "  prior:", *rows])

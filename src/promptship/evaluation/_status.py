@@ -75,9 +75,9 @@ def _status_of(
     try:
         digest = project.load_prompt(name).version.digest
     except PromptshipError as error:
-        problem = str(error)
+        evidence: Evidence = "missing" if evalsets else "no evalset"
         return PromptStatus(
-            name=name, digest="", change="changed", evidence="missing", evalsets=evalsets, problem=problem
+            name=name, digest="", change="changed", evidence=evidence, evalsets=evalsets, problem=str(error)
         )
     evidence, run_id = _evidence(project, name, digest, evalsets, finished)
     return PromptStatus(
