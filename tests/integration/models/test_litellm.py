@@ -159,7 +159,7 @@ def test_an_unknown_provider_is_refused(open_model):
 def test_a_missing_key_is_found_when_the_model_is_opened(open_hub, monkeypatch):
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
 
-    with pytest.raises(UsageError, match="takes its key from the environment variable 'ANTHROPIC_API_KEY'"):
+    with pytest.raises(UsageError, match="needs the environment variable 'ANTHROPIC_API_KEY'"):
         open_hub().open(ModelConfig(name="m", model="anthropic/claude-3-5-haiku-latest"))
     open_hub(env={"ANTHROPIC_API_KEY": KEY}).open(ModelConfig(name="m", model="anthropic/claude-3-5-haiku-latest"))
 
