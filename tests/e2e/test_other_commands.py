@@ -168,3 +168,12 @@ def test_a_fitted_prior_can_be_pasted_whatever_the_choices_are_called(cli):
     choices = json.dumps(list(prior))
     cli.write("prompts/pick.prompt", f"---\n{pasted}  choices: {choices}\n---\n{{{{ text }}}}\n")
     assert cli.json("show", "pick")["closure"]["output"] == {"choices": list(prior), "prior": prior}
+
+
+def test_status_does_not_take_one_evalset_for_all_of_them(cli):
+    cli.write("evalsets/strict.yaml", "prompt: echo\nscorers: [icontains]\ncases: echo.jsonl\n")
+    cli("eval", "echo")
+    assert cli.json("status")[0]["evidence"] == "missing"
+    cli("eval", "strict", code=1)
+    cli("eval", "echo")
+    assert cli.json("status")[0]["evidence"] == "fail"

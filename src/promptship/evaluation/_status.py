@@ -17,6 +17,7 @@ __all__ = ["PromptStatus", "compute_status"]
 
 Change = Literal["unchanged", "changed", "new", "no git"]
 Evidence = Literal["pass", "fail", "inconclusive", "stale", "missing", "no evalset"]
+_WORST_FIRST: tuple[Evidence, ...] = ("fail", "inconclusive", "missing", "stale", "pass")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +28,9 @@ class PromptStatus:
         name: The prompt.
         digest: Digest of its version in the working tree; "" where it does not load.
         change: Against `since`.
-        evidence: Verdict of the newest finished, complete run of this very digest; `stale` where only other digests
-            of it were evaluated, `missing` where none was.
+        evidence: Verdict of the newest finished, complete run of this very digest on each of its evalsets, the worst
+            of them; `stale` where only other digests of it were evaluated on one, or parts of one, `missing` where
+            none was.
         evalsets: Evalsets that evaluate it.
         run_id: The run that the evidence is from; "" for none.
         problem: Why it does not load; "" where it does.
@@ -103,9 +105,17 @@ def _change(project: Project, name: str, digest: str, since: str) -> Change:
 def _evidence(
     project: Project, name: str, digest: str, evalsets: tuple[str, ...], finished: list[RunManifest]
 ) -> tuple[Evidence, str]:
+    """Return the worst of what the evalsets of the prompt say, and the run that says so."""
     if not evalsets:
         return "no evalset", ""
-    of_prompt = [run for run in finished if any(variant.prompt == name for variant in run.variants)]
+    found = [_evidence_on(project, name, digest, evalset, finished) for evalset in evalsets]
+    return min(found, key=lambda evidence: _WORST_FIRST.index(evidence[0]))
+
+
+def _evidence_on(
+    project: Project, name: str, digest: str, evalset: str, finished: list[RunManifest]
+) -> tuple[Evidence, str]:
+    of_prompt = [run for run in finished if run.evalset == evalset and any(one.prompt == name for one in run.variants)]
     for run in of_prompt:
         if run.complete and any(variant.digest == digest for variant in run.variants):
             verdict = Run.load(project.runs_dir / run.run_id).verdict
