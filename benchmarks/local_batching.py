@@ -60,7 +60,8 @@ def main() -> None:
     folder = find_folder("smollm2-135m-instruct", Path(platformdirs.user_cache_dir("promptship")))
     assert folder is not None, "promptctl models pull smollm2-135m-instruct"
     started = time.perf_counter()
-    import transformers  # noqa: F401 - timed apart from loading
+    import torch  # noqa: F401 - timed apart from loading
+    from transformers import AutoTokenizer, LlamaForCausalLM  # noqa: F401 - they are imported when first named
 
     imported = time.perf_counter()
     engine = Engine(folder)

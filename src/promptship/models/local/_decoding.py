@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from promptship.models.local._jobs import Generated
+from promptship.models.local._roomy import make_room
 from promptship.models.local._sampling import describe_token, pick_token
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def decode_rows(model: Any, rows: Sequence[Row], cache: Any, mask: Tensor, logit
     """
     import torch
 
+    make_room(cache)
     active = list(rows)
     while active:
         chosen = [row.take(logits[index]) for index, row in enumerate(active)]

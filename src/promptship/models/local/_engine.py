@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from promptship.errors import BadResponseError, UsageError
 from promptship.models.local._convert import quiet_transformers
 from promptship.models.local._decoding import Row, decode_rows
-from promptship.models.local._jobs import Generated, Job, parse_sampling, parse_template
-from promptship.models.local._prefixes import PrefixStore
+from promptship.models.local._encoding import Encoder
+from promptship.models.local._jobs import Generated
+from promptship.models.local._prefixes import PrefixStore, select_rows
+from promptship.models.local._weights import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from promptship.domain import CompletionRequest
+    from promptship.models.local._jobs import Job
 
 __all__ = ["Engine"]
+
+_MOST_CHOICE_TOKENS = 16_384
 
 
 class Engine:
@@ -27,34 +31,31 @@ class Engine:
 
     Args:
         folder: Its weights and tokenizer.
-        dtype: `float32`, `bfloat16` or `float16`; answers depend on it.
+        dtype: See `load_weights`; answers depend on it.
     """
 
     def __init__(self, folder: Path, dtype: str = "float32") -> None:
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoTokenizer
 
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
         with quiet_transformers():
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=getattr(torch, dtype))
-        self._model: Any = model.to(self._device).eval()
-        self.context_tokens = int(getattr(model.config, "max_position_embeddings", 2048))
-        ends = model.generation_config.eos_token_id
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        self._model = load_weights(folder, dtype)
+        self._device = self._model.device
+        self.context_tokens = int(getattr(self._model.config, "max_position_embeddings", 2048))
+        ends = self._model.generation_config.eos_token_id
         listed = ends if isinstance(ends, list) else [ends]
         self.end_tokens = frozenset({*listed, self.tokenizer.eos_token_id} - {None})
         self._prefixes = PrefixStore(self._compute_prefix)
+        self._encoder = Encoder(self.tokenizer)
 
     def encode(self, request: CompletionRequest) -> Job:
         """Turn a request into tokens.
 
         Raises:
             UsageError: A parameter or a message that this model does not take.
+            BadResponseError: The model's chat template cannot render the messages.
         """
-        plain = parse_template(request.params) == "plain"
-        tokens = self._encode_plain(request) if plain else self._encode_chat(request)
-        choices = [self._encode_choice(choice, plain=plain) for choice in request.choices]
-        return Job(tokens=tokens, sampling=parse_sampling(request), choices=choices)
+        return self._encoder.encode(request)
 
     def run(self, jobs: Sequence[Job]) -> list[Generated]:
         """Answer jobs of one kind (all with choices, or none) in one batch.
@@ -97,19 +98,24 @@ class Engine:
 
     def _add_later_tokens(self, jobs: Sequence[Job], scores: list[list[float]], cache: Any, mask: Tensor) -> None:
         """Add the log-probabilities of the second and later tokens of choices that have them."""
-        import torch
-
         pairs = [
             (index, place, choice)
             for index, job in enumerate(jobs)
             for place, choice in enumerate(job.choices)
             if len(choice) > 1
         ]
-        if not pairs:
-            return
+        # Each pair takes a copy of its prompt's keys and values, so many pairs of long prompts go in several turns.
+        at_once = max(1, _MOST_CHOICE_TOKENS // mask.shape[1])
+        for start in range(0, len(pairs), at_once):
+            part = pairs[start : start + at_once]
+            for (index, place, _), added in zip(part, self._score_later(part, cache, mask), strict=True):
+                scores[index][place] += added
+
+    def _score_later(self, pairs: Sequence[tuple[int, int, list[int]]], cache: Any, mask: Tensor) -> list[float]:
+        import torch
+
         width = max(len(choice) for _, _, choice in pairs) - 1
         owners = torch.tensor([index for index, _, _ in pairs], device=self._device)
-        cache.batch_select_indices(owners)
         ids = torch.zeros((len(pairs), width), dtype=torch.long, device=self._device)
         present = torch.zeros_like(ids)
         for row, (_, _, choice) in enumerate(pairs):
@@ -117,11 +123,13 @@ class Engine:
             present[row, : len(choice) - 1] = 1
         whole = torch.cat([mask[owners], present], dim=1)
         positions = (whole.cumsum(-1) - 1).clamp(min=0)[:, -width:]
-        output = self._model(input_ids=ids, attention_mask=whole, position_ids=positions, past_key_values=cache)
+        own = select_rows(cache, owners)
+        output = self._model(input_ids=ids, attention_mask=whole, position_ids=positions, past_key_values=own)
         logprobs = output.logits.float().log_softmax(-1)
-        for row, (index, place, choice) in enumerate(pairs):
-            later = [float(logprobs[row, step, token]) for step, token in enumerate(choice[1:])]
-            scores[index][place] += sum(later)
+        return [
+            sum(float(logprobs[row, step, token]) for step, token in enumerate(choice[1:]))
+            for row, (_, _, choice) in enumerate(pairs)
+        ]
 
     def _prefill(self, rows: Sequence[Sequence[int]]) -> tuple[int, Any, Tensor, Tensor]:
         """Read prompts of any lengths: shared beginning from the store, the rest padded on the left.
@@ -156,29 +164,3 @@ class Engine:
 
     def _room(self, job: Job) -> int:
         return min(job.sampling.max_tokens, self.context_tokens - len(job.tokens))
-
-    def _encode_plain(self, request: CompletionRequest) -> list[int]:
-        text = "\n".join(message.text for message in request.messages)
-        return list(self.tokenizer.encode(text.rstrip(" "), add_special_tokens=False)) or [0]
-
-    def _encode_chat(self, request: CompletionRequest) -> list[int]:
-        messages = [message.as_json() for message in request.messages]
-        if any(isinstance(message["content"], list) for message in messages):
-            raise UsageError("this local model reads text only, and a message has other content parts")
-        continues = messages[-1]["role"] == "assistant"
-        try:
-            text = self.tokenizer.apply_chat_template(
-                messages,
-                tools=list(request.tools) or None,
-                tokenize=False,
-                add_generation_prompt=not continues,
-                continue_final_message=continues,
-            )
-        except Exception as error:
-            raise BadResponseError(f"the model's chat template failed: {type(error).__name__}: {error}") from error
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
-
-    def _encode_choice(self, choice: str, *, plain: bool) -> list[int]:
-        # After a prompt that ends in "Intent:" a word begins with its space; after a chat header it does not.
-        text = f" {choice}" if plain else choice
-        return list(self.tokenizer.encode(text, add_special_tokens=False))

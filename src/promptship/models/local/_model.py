@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalModel", "open_local"]
 
-_DTYPES = ("float32", "bfloat16", "float16")
+_DTYPES = ("float32", "bfloat16", "float16", "auto")
 
 
 class LocalModel:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["PrefixStore", "common_prefix"]
+    from torch import Tensor
+
+__all__ = ["PrefixStore", "common_prefix", "select_rows"]
 
 _SHORTEST_WORTH_KEEPING = 16
 _WORTH_REPLACING = 0.75
@@ -73,3 +75,11 @@ class PrefixStore:
     def _longest_kept(self, tokens: Sequence[int]) -> tuple[int, ...]:
         fitting = [key for key in self._kept if len(key) <= len(tokens) and tuple(tokens[: len(key)]) == key]
         return max(fitting, key=len, default=())
+
+
+def select_rows(cache: Any, indices: Tensor) -> Any:
+    """Return a new cache with the chosen rows, any of them more than once; `cache` stays as it is."""
+    chosen = copy.copy(cache)
+    chosen.layers = [copy.copy(layer) for layer in cache.layers]
+    chosen.batch_select_indices(indices)
+    return chosen

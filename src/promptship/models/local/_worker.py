@@ -6,7 +6,7 @@ import asyncio
 import queue
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from promptship.errors import ModelError, PromptshipError
 from promptship.models.local._jobs import Generated
@@ -22,6 +22,7 @@ __all__ = ["Worker"]
 
 _MOST_ROWS = 16
 _MOST_TOKENS = 16_384
+_SMALLEST_FAMILY = 4
 _WINDOW_S = 0.005
 
 
@@ -110,9 +111,11 @@ class Worker:
         engine: Engine | None = None
         while True:
             arrived = self._collect(block=not waiting)
-            if None in arrived:
-                return
             waiting += [one for one in arrived if one is not None]
+            if None in arrived:
+                for one in waiting:
+                    one.fail(ModelError("the local model was closed before it answered"))
+                return
             try:
                 engine = engine or self._load()
                 waiting = self._encode(engine, waiting)
@@ -151,8 +154,8 @@ class Worker:
     def _encode_one(self, engine: Engine, one: _Waiting) -> bool:
         try:
             one.job = engine.encode(one.request)
-        except PromptshipError as error:
-            one.fail(error)
+        except Exception as error:  # noqa: BLE001 - handed to the one whose request it is
+            one.fail(_as_model_error(error))
             return False
         one.job.on_text = one.on_text
         if len(one.job.tokens) >= engine.context_tokens:
@@ -161,15 +164,21 @@ class Worker:
         return True
 
     def _take(self, waiting: list[_Waiting]) -> list[_Waiting]:
-        """Choose the batch of the request that has waited longest: its neighbours in length, of its kind."""
+        """Choose the batch of the request that has waited longest: of its kind and, if there are some, of its family.
+
+        A family begins alike for at least half of the oldest request's tokens (the same prompt with other inputs), so
+        that this beginning is read once. Of the family, the neighbours in length are taken, so that little is padding.
+        """
         if not waiting:
             return []
         oldest = waiting[0]
-        alike = sorted((one for one in waiting if _kind(one) == _kind(oldest)), key=_length)
-        place = alike.index(oldest)
-        start = max(0, min(place - self._most_rows // 2, len(alike) - self._most_rows))
-        batch = alike[start : start + self._most_rows]
-        while len(batch) > 1 and len(batch) * _length(batch[-1]) > _MOST_TOKENS:
+        alike = [one for one in waiting if _kind(one) == _kind(oldest)]
+        family = [one for one in alike if _begins_alike(oldest, one)]
+        pool = sorted(family if len(family) >= min(_SMALLEST_FAMILY, self._most_rows) else alike, key=_length)
+        place = pool.index(oldest)
+        start = max(0, min(place - self._most_rows // 2, len(pool) - self._most_rows))
+        batch = pool[start : start + self._most_rows]
+        while len(batch) > 1 and len(batch) * max(map(_size, batch)) > _MOST_TOKENS:
             batch = batch[:-1] if batch[-1] is not oldest else batch[len(batch) // 2 :]
         return batch
 
@@ -179,6 +188,11 @@ def _answer(engine: Engine, batch: list[_Waiting]) -> None:
     try:
         results = engine.run(jobs)
     except BaseException as error:  # noqa: BLE001 - handed to everyone in the batch
+        if _is_out_of_memory(error) and len(batch) > 1:
+            middle = len(batch) // 2
+            _answer(engine, batch[:middle])
+            _answer(engine, batch[middle:])
+            return
         for one in batch:
             one.fail(_as_model_error(error))
         return
@@ -194,12 +208,27 @@ def _length(one: _Waiting) -> int:
     return len(one.job.tokens) if one.job else 0
 
 
+def _size(one: _Waiting) -> int:
+    """Tokens that a request may come to keep in memory: its prompt and, where it generates, its answer."""
+    return _length(one) + (one.job.sampling.max_tokens if one.job and not one.job.choices else 0)
+
+
+def _begins_alike(oldest: _Waiting, other: _Waiting) -> bool:
+    if oldest.job is None or other.job is None:
+        return False
+    shared = max(1, len(oldest.job.tokens) // 2)
+    return oldest.job.tokens[:shared] == other.job.tokens[:shared]
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or "memory" in str(error).lower()
+
+
 def _as_model_error(error: BaseException) -> BaseException:
     if isinstance(error, PromptshipError):
         return error
-    kind: Any = type(error).__name__
-    if "memory" in str(error).lower():
+    if _is_out_of_memory(error):
         return ModelError(
-            f"the local model ran out of memory: {error}", hint="lower limits.concurrency, or shorten the prompt"
+            f"the local model ran out of memory on a single request: {error}", hint="shorten the prompt or max_tokens"
         )
-    return ModelError(f"the local model failed: {kind}: {error}")
+    return ModelError(f"the local model failed: {type(error).__name__}: {error}")
