@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
+import importlib.util
 import os
+import sys
 import time
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["LiteLLMModel", "load_litellm"]
 
 _SERVER_ERROR = 500
+_PROVIDER_LIST = "provider_endpoints_support_backup.json"
 # litellm takes addresses, headers and keys as keywords beside these, which a project's files may not set.
 _PARAMS = frozenset(
     {"audio", "extra_body", "frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens"}
@@ -96,7 +101,6 @@ def load_litellm() -> Any:
         raise MissingExtraError("litellm", extra="litellm", needed_for="a provider other than an endpoint") from None
     litellm.telemetry = False
     litellm.suppress_debug_info = True
-    litellm.turn_off_message_logging = True
     return litellm
 
 
@@ -126,11 +130,15 @@ class LiteLLMModel:
         timeout_s: float,
         api_base: str | None = None,
     ) -> None:
-        self._litellm = load_litellm()
+        _require_litellm()
         self._model = config.model
-        self._api_key = api_key or _find_key(self._litellm, config, env)
+        self._api_key = api_key or _own_key(config, env)
+        # Importing litellm takes seconds, which a run that the cache answers need not spend: it is imported now only
+        # where it alone can say whether the provider or its credentials are right.
+        if self._api_key is None or split_model(config.model)[0] not in _listed_providers():
+            self._api_key = self._api_key or _find_key(load_litellm(), config, env)
+            _check_provider(load_litellm(), config)
         self._rates = rates
-        _check_provider(self._litellm, config)
         self._name = config.name
         self._check_params(config.params)
         # It would retry by itself, unseen by our pace and our budget.
@@ -141,9 +149,10 @@ class LiteLLMModel:
     async def complete(self, request: CompletionRequest) -> Response:
         """See `CompletionModel.complete`."""
         self._check_params(request.params)
+        litellm = await _litellm()
         started = time.perf_counter()
         try:
-            answer = await self._call(build_body(self._model, request))
+            answer = await litellm.acompletion(**self._arguments(build_body(self._model, request)))
         except Exception as error:  # noqa: BLE001 - providers' own exceptions come through litellm as they are
             return self._translate(error, time.perf_counter() - started)
         return self._parse(answer.model_dump(), request, time.perf_counter() - started)
@@ -151,10 +160,12 @@ class LiteLLMModel:
     async def stream(self, request: CompletionRequest) -> AsyncIterator[str | Response]:
         """See `CompletionModel.stream`; a choice comes in one piece, since it is unwrapped first."""
         self._check_params(request.params)
+        litellm = await _litellm()
         started = time.perf_counter()
         streamed = StreamedCompletion(self._model)
+        arguments = self._arguments(build_body(self._model, request, stream=True))
         try:
-            async for event in await self._call(build_body(self._model, request, stream=True)):
+            async for event in await litellm.acompletion(**arguments):
                 pieces = streamed.take(event.model_dump())
                 if not request.choices:
                     for piece in pieces:
@@ -171,7 +182,8 @@ class LiteLLMModel:
 
     async def aclose(self) -> None:
         """Close litellm's clients, which belong to the process. Harmless when called twice."""
-        close = getattr(self._litellm, "close_litellm_async_clients", None)
+        litellm = sys.modules.get("litellm")
+        close = getattr(litellm, "close_litellm_async_clients", None)
         if close is not None:
             with contextlib.suppress(RuntimeError):
                 await close()
@@ -185,9 +197,8 @@ class LiteLLMModel:
                 hint=f"a provider's own parameter stands under extra_body: {{extra_body: {{{unknown[0]}: ...}}}}",
             )
 
-    async def _call(self, body: dict[str, Any]) -> Any:
-        key = self._api_key.reveal() if self._api_key else None
-        return await self._litellm.acompletion(**body, **self._keywords, api_key=key)
+    def _arguments(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {**body, **self._keywords, "api_key": self._api_key.reveal() if self._api_key else None}
 
     def _parse(self, body: dict[str, Any], request: CompletionRequest, latency_s: float) -> Response:
         if self._api_key is not None:
@@ -242,16 +253,46 @@ def _check_provider(litellm: Any, config: ModelConfig) -> None:
         )
 
 
+async def _litellm() -> Any:
+    """Return litellm, imported beside the event loop where it has not been yet: that takes seconds."""
+    return load_litellm() if load_litellm.cache_info().currsize else await asyncio.to_thread(load_litellm)
+
+
+def _require_litellm() -> None:
+    if importlib.util.find_spec("litellm") is None:
+        raise MissingExtraError("litellm", extra="litellm", needed_for="a provider other than an endpoint")
+
+
+@functools.cache
+def _listed_providers() -> frozenset[str]:
+    """Return the providers that litellm's own list names, read without importing it; empty where it has none."""
+    spec = importlib.util.find_spec("litellm")
+    if spec is None or spec.origin is None:
+        return frozenset()
+    try:
+        listed = orjson.loads((Path(spec.origin).parent / _PROVIDER_LIST).read_bytes())
+        return frozenset(listed["providers"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
+
+
+def _key_variable(config: ModelConfig) -> str:
+    return f"{split_model(config.model)[0].upper()}_API_KEY"
+
+
+def _own_key(config: ModelConfig, env: Mapping[str, str]) -> Secret | None:
+    """Return the key in the variable that the provider's own tools read; None where it is not set."""
+    name = _key_variable(config)
+    return Secret(env[name], source=name) if env.get(name, "").strip() else None
+
+
 def _find_key(litellm: Any, config: ModelConfig, env: Mapping[str, str]) -> Secret | None:
-    """Return the key that the provider's own tools would use; None where litellm finds credentials by itself.
+    """Ask litellm whether it finds credentials by itself; None where it does.
 
     Raises:
         UsageError: There is none.
     """
-    provider, _ = split_model(config.model)
-    name = f"{provider.upper()}_API_KEY"
-    if env.get(name, "").strip():
-        return Secret(env[name], source=name)
+    name = _key_variable(config)
     missing = [one for one in litellm.validate_environment(model=config.model)["missing_keys"] if not env.get(one)]
     if name in env:
         # A variable that is set to nothing counts as set for litellm, which then fails at each call.

@@ -180,3 +180,15 @@ print(len(litellm.model_cost) > 1000)
     ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False, capture_output=True, text=True)
 
     assert (ran.stdout, ran.stderr, ran.returncode) == ("True\n", "", 0)
+
+
+def test_a_cached_run_does_not_import_litellm(tmp_path):
+    program = (
+        "import sys\n"
+        "from promptship.models import ModelHub\n"
+        "from promptship.domain import ModelConfig\n"
+        "hub = ModelHub(endpoints={}, env={'OPENAI_API_KEY': 'sk-made-up'})\n"
+        "hub.open(ModelConfig(name='m', model='openai/gpt-4o-mini'))\n"
+        "sys.exit('litellm' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
