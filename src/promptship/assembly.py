@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 import platformdirs
 
-from promptship.errors import ReferenceNotFoundError, StorageError
+from promptship.errors import ReferenceNotFoundError, StorageError, UsageError
 from promptship.evalsets import Evalset, Selection, discover_evalsets, load_evalset
 from promptship.evaluation import EvalOptions, PlanEstimate, estimate_plan, prepare_evaluation, run_evaluation
 from promptship.gates import merge_verdicts
@@ -119,8 +119,12 @@ class Workspace:
         self._hubs.append(hub)
         return hub
 
-    def open_cassette(self, evalset: Evalset) -> Cassette | None:
+    def open_cassette(self, evalset: Evalset, *, whole: bool = True) -> Cassette | None:
         """Return the evalset's cassette where the options ask for one; None otherwise.
+
+        Args:
+            evalset: Whose.
+            whole: False where only a part of the evalset is evaluated: what was recorded of the rest is kept.
 
         Raises:
             StorageError: It is to be replayed and there is none, or it is damaged.
@@ -130,7 +134,7 @@ class Workspace:
             return Cassette.frozen(path)
         if not self.options.record:
             return None
-        cassette = Cassette.record(path)
+        cassette = Cassette.record(path, keep=not whole)
         self._cassettes.append(cassette)
         return cassette
 
@@ -166,7 +170,9 @@ class Workspace:
             raise ReferenceNotFoundError(
                 f"there is no evalset in {self.project.settings.evalsets_dir}/", hint="promptctl init"
             )
-        return [load_evalset(path, root=self.project.root) for path in dict.fromkeys(paths)]
+        evalsets = [load_evalset(path, root=self.project.root) for path in dict.fromkeys(paths)]
+        _check_names(evalsets)
+        return evalsets
 
     def _evalset_path(self, name: str) -> Path:
         folder = self.project.evalsets_dir
@@ -225,7 +231,7 @@ async def evaluate_all(
     """
     prepared = []
     for evalset in evalsets:
-        hub = _LazyHub(workspace, evalset)
+        hub = _LazyHub(workspace, evalset, whole=options.is_whole)
         prepared.append(await asyncio.to_thread(prepare_evaluation, workspace.project, evalset, options, hub))
     runs = []
     for evaluation in prepared:
@@ -244,9 +250,22 @@ def estimate_all(workspace: Workspace, evalsets: Sequence[Evalset], options: Eva
     """
     found = []
     for evalset in evalsets:
-        hub = _LazyHub(workspace, evalset)
+        hub = _LazyHub(workspace, evalset, whole=options.is_whole)
         found.append(estimate_plan(prepare_evaluation(workspace.project, evalset, options, hub), hub()))
     return found
+
+
+def _check_names(evalsets: Sequence[Evalset]) -> None:
+    """Refuse two evalsets of one name, which is what runs and cassettes go by."""
+    paths: dict[str, str] = {}
+    for evalset in evalsets:
+        name, path = evalset.spec.name, evalset.spec.path
+        if name in paths:
+            raise UsageError(
+                f"{path}: the evalset is called {name!r}, as {paths[name]} is",
+                hint="give one of them a `name:` of its own",
+            )
+        paths[name] = path
 
 
 def _not_writable(folder: Path, reason: str | None) -> StorageError:
@@ -257,14 +276,15 @@ def _not_writable(folder: Path, reason: str | None) -> StorageError:
 class _LazyHub:
     """Opens the hub of one evalset when it is first asked for."""
 
-    def __init__(self, workspace: Workspace, evalset: Evalset) -> None:
+    def __init__(self, workspace: Workspace, evalset: Evalset, *, whole: bool) -> None:
         self._workspace = workspace
         self._evalset = evalset
+        self._whole = whole
         self._hub: ModelHub | None = None
 
     def __call__(self) -> ModelHub:
         if self._hub is None:
-            self._hub = self._workspace.open_hub(self._workspace.open_cassette(self._evalset))
+            self._hub = self._workspace.open_hub(self._workspace.open_cassette(self._evalset, whole=self._whole))
         return self._hub
 
 

@@ -40,6 +40,37 @@ def test_list_and_show_name_the_digest(cli):
     assert row["digest"] in cli("show", "echo").stdout
 
 
+def test_list_shows_the_prompts_that_load_beside_the_one_that_does_not(cli):
+    cli.write("prompts/bad.prompt", "---\nmodle: default\n---\nHello\n")
+    done = cli("list", code=2)
+    assert "echo" in done.stdout
+    assert "prompts/bad.prompt:2" in done.stderr
+    assert [row["name"] for row in cli.json("list", code=2)] == ["echo"]
+
+
+def test_recording_a_part_keeps_what_was_recorded_of_the_rest(cli):
+    rows = [{"id": f"c{n}", "inputs": {"text": f"t{n}"}, "expected": f"t{n}"} for n in range(4)]
+    cli.write("evalsets/echo.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    cli("eval", "echo", "--record")
+    cli("eval", "echo", "--record", "--limit", "1", "--no-cache")
+    assert cli.json("eval", "echo", "--frozen")["totals"]["passed"] == 4
+
+
+def test_two_evalsets_of_one_name_are_refused_with_both_paths(cli):
+    cli.write("evalsets/more/echo.yaml", "prompt: echo\nscorers: [equals]\ncases: [{inputs: {text: a}, expected: a}]\n")
+    said = cli("eval", code=2).stderr
+    assert "evalsets/more/echo.yaml" in said
+    assert "evalsets/echo.yaml" in said
+
+
+def test_run_refuses_a_call_that_may_cost_more_than_allowed(cli):
+    cli.write(
+        "prompts/models.yaml",
+        "default: {model: fake/echo, price: {input_usd_per_mtok: 1e6, output_usd_per_mtok: 1e6}}\n",
+    )
+    assert "max-cost" in cli("run", "echo", "-i", "text=x", "--max-cost", "0.5", code=5).stderr
+
+
 def test_lint_finds_what_is_wrong_and_exits_2(cli):
     assert cli("lint").stdout.strip().endswith("0 errors, 0 warnings")
     cli.write(
@@ -141,6 +172,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_resumes(cli):
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
+    assert b"stopping: calls in flight may finish" in stderr
     assert b"resumes" in stderr
     assert b"Traceback" not in stderr
     kept = sum(path.read_bytes().count(b"\n") for path in runs.glob("*/journal*"))

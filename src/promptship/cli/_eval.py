@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -164,7 +165,7 @@ class _Command:
 
         workspace = self._open()
         loaded = workspace.load_evalsets(self._evalsets)
-        stop = StopSignal()
+        stop = StopSignal(_tell_of_stop)
 
         async def work() -> Evaluation:
             async with workspace:
@@ -239,6 +240,12 @@ class _Command:
 
     def _open(self) -> Workspace:
         return open_workspace(self._context, self._model_options)
+
+
+def _tell_of_stop(level: int) -> None:
+    # Written past the buffer, which the interrupted line may be in the middle of using.
+    if level == 1:
+        os.write(2, b"\nstopping: calls in flight may finish; Ctrl-C again drops them\n")
 
 
 def _check_reports(reports: list[str], *, as_json: bool, record: bool, frozen: bool) -> list[str]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from promptship.cli._console import open_workspace, parse_inputs, print_json, print_table
+from promptship.cli._console import open_workspace, parse_inputs, print_error, print_json, print_table
 
 if TYPE_CHECKING:
+    from promptship.errors import PromptshipError
     from promptship.evaluation import LintReport
     from promptship.project import LoadedPrompt, Project
 
@@ -20,19 +21,21 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def list_prompts(context: typer.Context, *, as_json: _Json = False) -> None:
-    """List the prompts of the working tree."""
+    """List the prompts of the working tree; one that is broken does not hide the others."""
     from promptship.domain import short_digest
 
-    project = open_workspace(context).project
-    loaded = [project.load_prompt(name) for name in project.prompt_names()]
+    loaded, broken = _load_all(open_workspace(context).project)
+    for error in broken:
+        print_error(error)
     if as_json:
         print_json([_describe(prompt) for prompt in loaded])
-        return
+        raise typer.Exit(broken[0].exit_code if broken else 0)
     rows = [
         (one.version.name, short_digest(one.version.digest), one.version.closure.model.name, one.document.description)
         for one in loaded
     ]
     print_table(("prompt", "digest", "model", "description"), rows)
+    raise typer.Exit(broken[0].exit_code if broken else 0)
 
 
 def show(context: typer.Context, reference: _Reference, *, as_json: _Json = False) -> None:
@@ -144,6 +147,18 @@ def _lint_json(report: LintReport) -> list[dict[str, Any]]:
         }
         for reference, severity, code, problem in rows
     ]
+
+
+def _load_all(project: Project) -> tuple[list[LoadedPrompt], list[PromptshipError]]:
+    from promptship.errors import PromptshipError
+
+    loaded, broken = [], []
+    for name in project.prompt_names():
+        try:
+            loaded.append(project.load_prompt(name))
+        except PromptshipError as error:
+            broken.append(error)
+    return loaded, broken
 
 
 def _describe(loaded: LoadedPrompt) -> dict[str, Any]:

@@ -26,6 +26,9 @@ def run(
         Path | None, typer.Option("--inputs", metavar="FILE", help="JSON or YAML; - reads stdin.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model config, or provider/model.")] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(metavar="USD", help="Refuse the call if it could cost more.")
+    ] = None,
     *,
     stream: Annotated[bool, typer.Option("--stream", help="Print the answer while it is generated.")] = False,
     no_cache: Annotated[
@@ -38,7 +41,7 @@ def run(
 
     from promptship.assembly import ModelOptions
 
-    workspace = open_workspace(context, ModelOptions(use_cache=not no_cache))
+    workspace = open_workspace(context, ModelOptions(use_cache=not no_cache, max_cost_usd=max_cost))
     version = workspace.project.load_prompt(reference, model=model).version
     result = asyncio.run(
         _call(workspace, version, parse_inputs(inputs or [], inputs_file), stream=stream, quiet=as_json)

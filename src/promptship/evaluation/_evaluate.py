@@ -56,6 +56,11 @@ class EvalOptions:
     last_failed: bool = False
     resume: bool = True
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every cell that the evalset itself asks for is evaluated."""
+        return self.selection == Selection() and not (self.last_failed or self.prompts or self.models)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedEvaluation:

@@ -44,9 +44,14 @@ class Progress:
 
 
 class StopSignal:
-    """Asks a run to stop: once to let calls in flight finish, twice to drop them. May be used from any thread."""
+    """Asks a run to stop: once to let calls in flight finish, twice to drop them. May be used from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        tell: Told the level at each request that a run listens to; called where a signal handler is.
+    """
+
+    def __init__(self, tell: Callable[[int], None] | None = None) -> None:
+        self._tell = tell
         self._level = 0
         self._listeners: list[Callable[[int], None]] = []
 
@@ -63,6 +68,8 @@ class StopSignal:
     def request(self) -> None:
         """Ask once more."""
         self._level += 1
+        if self._tell is not None and self._listeners:
+            self._tell(self._level)
         for listener in tuple(self._listeners):
             listener(self._level)
 
