@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from promptship.domain import Case, ModelConfig, Target
+    from promptship.domain import Case, CellRecord, ModelConfig, Target
     from promptship.models import ModelHub
     from promptship.project import Project
     from promptship.prompts import Renderer
@@ -126,9 +126,18 @@ async def run_evaluation(
     options: EvalOptions,
     *,
     on_progress: Callable[[Progress], None] | None = None,
+    on_cell: Callable[[CellRecord], None] | None = None,
     stop: StopSignal | None = None,
 ) -> Run:
     """Pay for what is not yet paid, score it, and decide the gates.
+
+    Args:
+        project: Where the run is kept.
+        prepared: What to run.
+        options: How many cells in flight, and whether an unfinished run is continued.
+        on_progress: Told how far the run is, about ten times a second.
+        on_cell: Told each cell as soon as it counts, those of earlier attempts first.
+        stop: Ends it early; what is done is kept.
 
     Returns:
         The finished run, its verdict saved beside it.
@@ -145,6 +154,7 @@ async def run_evaluation(
         concurrency=options.concurrency or settings.concurrency,
         resume=options.resume,
         on_progress=on_progress,
+        on_cell=on_cell,
         stop=stop,
         git_commit=project.git_commit(),
         promptship_version=version("promptship"),

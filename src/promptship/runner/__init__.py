@@ -6,6 +6,7 @@ reports read a `Run`; they live above.
 
 from promptship.runner._blocking import run_blocking
 from promptship.runner._execute import execute
+from promptship.runner._lock import RunLock
 from promptship.runner._manifest import load_verdict
 from promptship.runner._plan import RunPlan
 from promptship.runner._progress import Progress, StopSignal
@@ -17,6 +18,7 @@ __all__ = [
     "DamagedRun",
     "Progress",
     "Run",
+    "RunLock",
     "RunPlan",
     "StopSignal",
     "execute",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from promptship.domain import CellError, Score, ScoreInput, decide_outcome
+from promptship.domain import CellError, CellKey, CellRecord, Score, ScoreInput, decide_outcome
 from promptship.errors import (
     AuthenticationError,
     BudgetExceededError,
@@ -14,6 +14,7 @@ from promptship.errors import (
     InfrastructureError,
     StorageError,
 )
+from promptship.runner._codec import decode_case, encode_case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from promptship.runner._plan import RunPlan
     from promptship.runner._writer import RunWriter
 
-__all__ = ["Cell", "CellResult", "CellRunner"]
+__all__ = ["Cell", "CellResult", "CellRunner", "record_of"]
 
 _STOPS_THE_RUN = (AuthenticationError, BudgetExceededError, CassetteMissError, StorageError)
 """What would go wrong in the same way for every other cell."""
@@ -53,6 +54,7 @@ class CellResult:
         error: Why the outcome is `error`.
         infrastructure: Whether that error is the network's, the provider's or the disk's.
         scoring_usd: What scoring cost.
+        scores: By scorer name, as far as they were given.
     """
 
     outcome: CaseOutcome
@@ -60,6 +62,25 @@ class CellResult:
     error: CellError | None = None
     infrastructure: bool = False
     scoring_usd: float = 0.0
+    scores: Mapping[str, Score] = field(default_factory=dict)
+
+
+def record_of(cell: Cell, result: CellResult) -> CellRecord:
+    """Return what `Run.records` would read back of a cell that has just been filled."""
+    facts = decode_case(encode_case(cell.case))
+    _, variant, repeat = cell.key
+    return CellRecord(
+        key=CellKey(variant, facts.id, repeat),
+        outcome=result.outcome,
+        inputs=facts.inputs,
+        expected=facts.expected,
+        tags=facts.tags,
+        cluster=facts.cluster,
+        output=result.output or cell.stored,
+        scores=result.scores,
+        error=result.error,
+        case_place=facts.place,
+    )
 
 
 class CellRunner:
@@ -131,6 +152,7 @@ class CellRunner:
             error=reason,
             infrastructure=infrastructure,
             scoring_usd=sum(score.cost_usd for score in scores.values()),
+            scores=scores,
         )
 
 

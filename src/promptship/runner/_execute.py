@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from promptship.errors import BudgetExceededError, RunInterruptedError, StorageError, UsageError
 from promptship.runner._breaker import Breaker
-from promptship.runner._cell import Cell, CellRunner
+from promptship.runner._cell import Cell, CellRunner, record_of
 from promptship.runner._codec import OUTCOME_OF_LETTER, decode_output
 from promptship.runner._columns import paid_usd
 from promptship.runner._manifest import utc_now
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from promptship.domain import CaseOutcome, Target
+    from promptship.domain import CaseOutcome, CellRecord, Target
     from promptship.runner._cell import CellResult
     from promptship.runner._plan import RunPlan
     from promptship.runner._progress import StopSignal
@@ -45,6 +45,7 @@ async def execute(
     concurrency: int,
     resume: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
+    on_cell: Callable[[CellRecord], None] | None = None,
     stop: StopSignal | None = None,
     give_up_after: int = 20,
     grace_s: float = 10.0,
@@ -63,6 +64,7 @@ async def execute(
         concurrency: Cells in flight, at least 1.
         resume: Continue the newest unfinished run of the same plan that nobody works on.
         on_progress: Called about ten times a second from the event loop, and once at the end.
+        on_cell: Called from the event loop with each cell as soon as it counts, those of earlier attempts first.
         stop: Asks to stop early.
         give_up_after: Cells that may end in the same infrastructure error before one has succeeded, at least 1.
         grace_s: Seconds that calls in flight get to finish where the run ends early.
@@ -91,7 +93,8 @@ async def execute(
         git_commit=git_commit,
         promptship_version=promptship_version,
     ) as writer:
-        execution = _Execution(plan, targets, writer, Breaker(give_up_after, max(give_up_after, 2 * concurrency)))
+        breaker = Breaker(give_up_after, max(give_up_after, 2 * concurrency))
+        execution = _Execution(plan, targets, writer, breaker, on_cell)
         await execution.run(concurrency, on_progress=on_progress, stop=stop, grace_s=grace_s)
         writer.finish(clock())
     # The figures come from each row as it was written; the same code reads them back from the disk.
@@ -102,7 +105,15 @@ async def execute(
 class _Execution:
     """One attempt at a plan: its workers, its counters, and how it ends."""
 
-    def __init__(self, plan: RunPlan, targets: Sequence[Target], writer: RunWriter, breaker: Breaker) -> None:
+    def __init__(
+        self,
+        plan: RunPlan,
+        targets: Sequence[Target],
+        writer: RunWriter,
+        breaker: Breaker,
+        on_cell: Callable[[CellRecord], None] | None,
+    ) -> None:
+        self._on_cell = on_cell
         self._plan = plan
         self._writer = writer
         self._breaker = breaker
@@ -127,6 +138,7 @@ class _Execution:
         grace_s: float,
     ) -> None:
         """Fill the cells that are left; raise what kept from it once nothing is in flight any more."""
+        self._tell_stored()
         with self._heeding(stop):
             workers = [asyncio.create_task(self._work()) for _ in range(min(concurrency, self._left))]
             keepers = [asyncio.create_task(self._keep_synced())]
@@ -176,6 +188,16 @@ class _Execution:
                 self._counts[OUTCOME_OF_LETTER[index.outcome_letter(position)]] += 1
         return sum(self._counts.values())
 
+    def _tell_stored(self) -> None:
+        """Tell of the cells that earlier attempts have finished."""
+        if self._on_cell is None or not self._resumed:
+            return
+        plan, index = self._plan, self._writer.index
+        numbers = {case.id: number for number, case in enumerate(plan.cases())}
+        for record in Run(self._writer.directory, self._writer.manifest).records():
+            if index.is_done(index.position(numbers[record.key.case_id], record.key.variant, record.key.repeat)):
+                self._on_cell(record)
+
     async def _work(self) -> None:
         try:
             while not self._halted.is_set():
@@ -195,6 +217,8 @@ class _Execution:
         finally:
             self._in_flight -= 1
         self._count(result)
+        if self._on_cell is not None:
+            self._on_cell(record_of(cell, result))
         failure = self._breaker.record(result)
         # With no cell left there is nothing to save; the gates say what the errors mean.
         if failure is not None and self._left:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from runner_kit import Calls, Equals, Lab, Length, Sums, make_case, make_plan
 
-from promptship.domain import Case, Digest, Output, Score, ScoreInput, ScorerSpec
+from promptship.domain import Case, CellRecord, Digest, Output, Score, ScoreInput, ScorerSpec
 from promptship.errors import (
     AuthenticationError,
     BadRequestError,
@@ -80,6 +80,30 @@ async def test_a_record_holds_all_that_is_known_of_its_cell(lab: Lab) -> None:
     assert record.scores["equals"] == Score(value=0.0, passed=False, reason="got '11'")
     assert record.scores["length"] == Score(value=0.2, measure=2, unit="characters")
     assert list(record.scores) == ["equals", "length"]
+
+
+def as_stored(records: list[CellRecord]) -> list[CellRecord]:
+    """Sort records, and round their times as the journal does."""
+    found = []
+    for record in sorted(records, key=lambda record: record.key):
+        output = record.output and replace(record.output, latency_s=round(record.output.latency_s, 6))
+        found.append(replace(record, output=output))
+    return found
+
+
+async def test_each_cell_is_told_as_it_would_be_read_back(lab: Lab) -> None:
+    told: list[CellRecord] = []
+    target = Failing(CallTimeoutError("slow"), 3)
+    run = await lab.run(make_plan(10, repeats=2), target, on_cell=told.append)
+    assert as_stored(told) == sorted(run.records(), key=lambda record: record.key)
+    assert {record.outcome for record in told} == {"passed", "failed", "error"}
+
+
+async def test_a_resumed_run_tells_the_cells_of_earlier_attempts_too(lab: Lab) -> None:
+    await _interrupt(lab, make_plan(20), 8)
+    told: list[CellRecord] = []
+    run = await lab.run(make_plan(20), Sums(), on_cell=told.append)
+    assert as_stored(told) == sorted(run.records(), key=lambda record: record.key)
 
 
 async def test_concurrency_is_reached_and_never_passed(lab: Lab) -> None:
