@@ -12,7 +12,14 @@ import platformdirs
 
 from promptship.errors import ReferenceNotFoundError, StorageError, UsageError
 from promptship.evalsets import Evalset, Selection, discover_evalsets, load_evalset
-from promptship.evaluation import EvalOptions, PlanEstimate, estimate_plan, prepare_evaluation, run_evaluation
+from promptship.evaluation import (
+    EvalOptions,
+    PlanEstimate,
+    PreparedEvaluation,
+    estimate_plan,
+    prepare_evaluation,
+    run_evaluation,
+)
 from promptship.gates import merge_verdicts
 from promptship.models import Budget, Cassette, ModelHub, ResponseCache
 from promptship.project import Project
@@ -137,6 +144,19 @@ class Workspace:
         cassette = Cassette.record(path, keep=not whole)
         self._cassettes.append(cassette)
         return cassette
+
+    @property
+    def budget(self) -> Budget | None:
+        """What all calls of this workspace draw on; None where they are not limited."""
+        return self._open_budget()
+
+    def prepare(self, evalset: Evalset, options: EvalOptions) -> PreparedEvaluation:
+        """Check everything that an evaluation needs; nothing is paid.
+
+        Raises:
+            UsageError: Something the user has to mend.
+        """
+        return prepare_evaluation(self.project, evalset, options, _LazyHub(self, evalset))
 
     async def aclose(self, *, whole: bool = True) -> None:
         """Close models, write cassettes and the cache. Harmless when called twice.

@@ -21,6 +21,7 @@ from promptship.report._html import render_html, write_html
 from promptship.report._json_report import render_json
 from promptship.report._junit import render_junit
 from promptship.report._markdown import render_markdown
+from promptship.report._reading import as_text, explain
 from promptship.report._run_like import RunLike
 from promptship.report._terminal import render_terminal
 
@@ -28,12 +29,14 @@ __all__ = [
     "EXPORT_FORMATS",
     "ExportFormat",
     "RunLike",
+    "as_text",
     "escape_ci_log",
     "escape_csv",
     "escape_html",
     "escape_markdown",
     "escape_terminal",
     "escape_xml",
+    "explain",
     "export_run",
     "fence_markdown",
     "render_html",
