@@ -156,7 +156,7 @@ class Workspace:
         Raises:
             UsageError: Something the user has to mend.
         """
-        return prepare_evaluation(self.project, evalset, options, _LazyHub(self, evalset))
+        return prepare_evaluation(self.project, evalset, options, _LazyHub(self, evalset, whole=options.is_whole))
 
     async def aclose(self, *, whole: bool = True) -> None:
         """Close models, write cassettes and the cache. Harmless when called twice.
@@ -251,8 +251,7 @@ async def evaluate_all(
     """
     prepared = []
     for evalset in evalsets:
-        hub = _LazyHub(workspace, evalset, whole=options.is_whole)
-        prepared.append(await asyncio.to_thread(prepare_evaluation, workspace.project, evalset, options, hub))
+        prepared.append(await asyncio.to_thread(workspace.prepare, evalset, options))
     runs = []
     for evaluation in prepared:
         if on_start:
