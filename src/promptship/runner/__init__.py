@@ -13,8 +13,10 @@ from promptship.runner._progress import Progress, StopSignal
 from promptship.runner._run import Run
 from promptship.runner._runs import DamagedRun, find_run, list_damaged_runs, list_runs, remove_run
 from promptship.runner._summary import summarize
+from promptship.runner._table import CaseTable
 
 __all__ = [
+    "CaseTable",
     "DamagedRun",
     "Progress",
     "Run",

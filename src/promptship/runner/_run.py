@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from promptship.domain import CellKey, CellRecord
-from promptship.errors import StorageError
+from promptship.errors import StorageError, UsageError
 from promptship.runner._codec import (
     OUTCOME_OF_LETTER,
     CaseFacts,
@@ -19,6 +19,7 @@ from promptship.runner._columns import Columns
 from promptship.runner._index import CellIndex, load_index
 from promptship.runner._manifest import load_manifest, load_verdict, save_verdict
 from promptship.runner._summary import summarize_columns
+from promptship.runner._table import CaseTable, build_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +99,28 @@ class Run:
             StorageError: The run is finished and rows of it are missing or damaged.
         """
         return _records(self._load_index(), self.manifest)
+
+    def table(self, variant_label: str | None = None) -> CaseTable:
+        """Return the figures of one variant, a row for each case that has been run.
+
+        Args:
+            variant_label: Which; None where there is only one.
+
+        Raises:
+            UsageError: There is no such variant, or it has to be named.
+            StorageError: The run is finished and rows of it are missing or damaged.
+        """
+        labels = [variant.label for variant in self.manifest.variants]
+        if variant_label is None and len(labels) != 1:
+            raise UsageError(f"run {self.manifest.run_id} has several variants", hint=f"name one: {', '.join(labels)}")
+        columns = Columns.of_run(self.manifest)
+        index = self._load_index(columns)
+        facts = {}
+        with index.open() as reader:
+            for case in range(index.cells // index.per_case):
+                if any(index.has_row(place) for place in range(case * index.per_case, (case + 1) * index.per_case)):
+                    facts[case] = decode_case(reader.case_row(case))
+        return build_table(self.manifest, columns, facts, labels[0] if variant_label is None else variant_label)
 
     def _load_index(self, columns: Columns | None = None) -> CellIndex:
         index = load_index(self.directory, self.manifest, columns)

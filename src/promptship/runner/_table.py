@@ -1,0 +1,140 @@
+"""One variant of a run as arrays: what statistics read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from promptship.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from numpy import ndarray
+
+    from promptship.domain import RunManifest
+    from promptship.runner._codec import CaseFacts
+    from promptship.runner._columns import Columns
+
+__all__ = ["CaseTable", "build_table"]
+
+_PASSED, _FAILED = ord("p"), ord("f")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseTable:
+    """A row for each case, a column for each repeat.
+
+    Attributes:
+        case_ids: Ids, in the plan's order; length n.
+        clusters: Clusters; a case without one is a cluster of its own, named by its id.
+        tags: The slices of each case.
+        outcomes: `ord` of the first letter of each cell's outcome (passed, failed, error, unscored); shape
+            (n, repeats).
+        metrics: By name, NaN for what is not known; shape (n, repeats). `pass_rate` is 1 for a cell that passed and 0
+            for one that failed, `latency_s` and `cost_usd` are as if nothing had been cached, the rest are scorers.
+    """
+
+    case_ids: tuple[str, ...]
+    clusters: tuple[str, ...]
+    tags: tuple[Mapping[str, str], ...]
+    outcomes: ndarray
+    metrics: Mapping[str, ndarray]
+
+    def __len__(self) -> int:
+        return len(self.case_ids)
+
+    @property
+    def has_clusters(self) -> bool:
+        """Whether any two cases share an origin."""
+        return len(set(self.clusters)) < len(self.clusters)
+
+    def case_means(self, metric: str) -> ndarray:
+        """Average a metric over the repeats of each case; shape (n,), NaN where no repeat has a figure.
+
+        Raises:
+            UsageError: The run has no such metric.
+        """
+        import numpy as np
+
+        if metric not in self.metrics:
+            raise UsageError(f"the run has no metric {metric!r}", hint=f"its metrics: {', '.join(self.metrics)}")
+        values = self.metrics[metric]
+        known = ~np.isnan(values)
+        counts = known.sum(axis=1)
+        sums = np.where(known, values, 0.0).sum(axis=1)
+        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+    def take(self, rows: Sequence[int]) -> CaseTable:
+        """Return the rows at these places, in this order."""
+        import numpy as np
+
+        places = np.asarray(rows, dtype=np.intp)
+        return replace(
+            self,
+            case_ids=tuple(self.case_ids[row] for row in rows),
+            clusters=tuple(self.clusters[row] for row in rows),
+            tags=tuple(self.tags[row] for row in rows),
+            outcomes=self.outcomes[places],
+            metrics={name: values[places] for name, values in self.metrics.items()},
+        )
+
+    def keep(self, case_ids: Collection[str]) -> CaseTable:
+        """Return the rows of these cases."""
+        return self.take([row for row, case_id in enumerate(self.case_ids) if case_id in case_ids])
+
+    def where(self, tag: tuple[str, str]) -> CaseTable:
+        """Return the rows of one slice."""
+        name, value = tag
+        return self.take([row for row, tags in enumerate(self.tags) if tags.get(name) == value])
+
+    def pair(self, other: CaseTable) -> tuple[CaseTable, CaseTable]:
+        """Return the rows that both tables have, of both, in this table's order."""
+        places = {case_id: row for row, case_id in enumerate(other.case_ids)}
+        shared = [(row, places[case_id]) for row, case_id in enumerate(self.case_ids) if case_id in places]
+        return self.take([mine for mine, _ in shared]), other.take([theirs for _, theirs in shared])
+
+
+def build_table(
+    manifest: RunManifest, columns: Columns, facts: Mapping[int, CaseFacts], variant_label: str
+) -> CaseTable:
+    """Cut one variant out of a run's columns.
+
+    Args:
+        manifest: The run's.
+        columns: Its figures.
+        facts: What is known of each case, by its place in the plan; cases that are missing were not run.
+        variant_label: Which variant.
+
+    Raises:
+        UsageError: There is no such variant.
+    """
+    import numpy as np
+
+    labels = [variant.label for variant in manifest.variants]
+    if variant_label not in labels:
+        raise UsageError(
+            f"run {manifest.run_id} has no variant {variant_label!r}", hint=f"its variants: {', '.join(labels)}"
+        )
+    first = labels.index(variant_label) * manifest.repeats
+    repeats = slice(first, first + manifest.repeats)
+    rows = sorted(facts)
+
+    def cut(values: object) -> ndarray:
+        whole = np.asarray(values).reshape(-1, columns.per_case)
+        return whole[rows, repeats]
+
+    outcomes = cut(np.frombuffer(bytes(columns.outcomes), dtype=np.uint8))
+    known = (outcomes == _PASSED) | (outcomes == _FAILED)
+    metrics = {"pass_rate": np.where(known, (outcomes == _PASSED).astype(float), np.nan)}
+    metrics |= {name: cut(values) for name, values in columns.scores.items()}
+    has_output = cut(np.frombuffer(bytes(columns.has_output), dtype=np.uint8)) > 0
+    metrics["latency_s"] = cut(columns.latency)
+    metrics["cost_usd"] = np.where(has_output, cut(columns.cost) + cut(columns.judged), np.nan)
+    return CaseTable(
+        case_ids=tuple(facts[row].id for row in rows),
+        clusters=tuple(facts[row].cluster or facts[row].id for row in rows),
+        tags=tuple(facts[row].tags for row in rows),
+        outcomes=outcomes,
+        metrics=metrics,
+    )
