@@ -1,0 +1,60 @@
+"""The formats by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptship.converters._dotprompt import import_dotprompt
+from promptship.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from promptship.converters._ledger import Conversion
+    from promptship.converters._source_folder import SourceFolder
+    from promptship.project import Project
+    from promptship.settings import Settings
+
+__all__ = ["export_prompt", "import_files"]
+
+
+def import_files(
+    format_name: str, folder: SourceFolder, name: str | None, *, project: Path, settings: Settings
+) -> Conversion:
+    """Convert files of another tool to ours; nothing is written.
+
+    Args:
+        format_name: promptfoo, dotprompt, prompty, langfuse or openai-evals.
+        folder: Where they lie.
+        name: The file; None for what the folder holds.
+        project: Folder of the project that they are for; its model configs are looked at.
+        settings: Its settings.
+
+    Raises:
+        UsageError: An unknown format, or nothing of that format.
+        SourceError: A file cannot be read as that format at all.
+    """
+    importers: dict[str, Callable[[], Conversion]] = {
+        "dotprompt": lambda: import_dotprompt(folder, name, prompts_dir=settings.prompts_dir),
+    }
+    if format_name not in importers:
+        known = ", ".join(importers)
+        raise UsageError(f"unknown format {format_name!r}{did_you_mean(format_name, importers)}", hint=f"known: {known}")
+    return importers[format_name]()
+
+
+def export_prompt(format_name: str, project: Project, reference: str) -> Conversion:
+    """Convert a prompt of a project for another tool; nothing is written.
+
+    Args:
+        format_name: dotprompt, prompty or promptfoo.
+        project: The project.
+        reference: The prompt, as `promptctl show` takes it.
+
+    Raises:
+        UsageError: An unknown format.
+        ReferenceNotFoundError: No such prompt.
+        SourceError: The prompt is wrong.
+    """
+    raise UsageError(f"unknown format {format_name!r}")
