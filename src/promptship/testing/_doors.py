@@ -1,0 +1,39 @@
+"""What the plugin's entry module calls. What each of these needs is loaded when it is called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptship.testing._naming import is_wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    import pytest
+
+__all__ = ["collect_evalset", "gather_session"]
+
+
+def collect_evalset(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Return the collector of an evalset that this session is to evaluate; None for any other file."""
+    if not is_wanted(path, parent.config):
+        return None
+    from promptship.testing._nodes import EvalsetFile
+    from promptship.testing._session import session_of
+
+    collector = EvalsetFile.from_parent(parent, path=path)
+    collector.eval_session = session_of(parent.config)
+    return collector
+
+
+def gather_session(session: pytest.Session, folder: str) -> Generator[None]:
+    """On the controller of xdist: end the workers, and gather what they have put up.
+
+    Args:
+        session: The controller's session.
+        folder: Where the workers met.
+    """
+    from promptship.testing._summary import gather
+
+    return gather(session, folder)

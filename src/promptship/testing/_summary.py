@@ -1,0 +1,158 @@
+"""What a session says at its end: a section in the terminal, a report, GitHub's summary and annotations."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from promptship.errors import PromptshipError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping
+
+    from promptship.runner import Run
+    from promptship.testing._reports import Ending
+
+__all__ = ["Gathered", "SummaryPlugin", "gather"]
+
+_FORMATS = (".json", ".md", ".html", ".xml")
+
+
+def gather(session: pytest.Session, folder: str) -> Generator[None]:
+    """On the controller of xdist: end the workers, and gather what they have put up.
+
+    Args:
+        session: The controller's session.
+        folder: Where the workers met.
+    """
+    from promptship.testing._board import read_endings
+
+    meeting = Path(folder)
+    (meeting / "stop").touch()
+    yield
+    try:
+        gathered = Gathered(endings=read_endings(meeting), config=session.config)
+    finally:
+        shutil.rmtree(meeting, ignore_errors=True)
+    gathered.apply_to(session)
+    session.config.pluginmanager.register(SummaryPlugin(gathered))
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """How the evalsets of a session ended, in one process, once.
+
+    Attributes:
+        endings: By the node id of the file.
+        config: The session's configuration.
+    """
+
+    endings: Mapping[str, Ending]
+    config: pytest.Config
+
+    @cached_property
+    def runs(self) -> dict[str, list[Run]]:
+        """The finished runs of each evalset.
+
+        Raises:
+            StorageError: One cannot be read.
+        """
+        from promptship.runner import Run
+
+        return {name: [Run.load(Path(one)) for one in ending.run_dirs] for name, ending in self.endings.items()}
+
+    def apply_to(self, session: pytest.Session) -> None:
+        """Let a verdict that no item stands for fail the session."""
+        silent = any(ending.fails_in_silence for ending in self.endings.values())
+        if silent and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+class SummaryPlugin:
+    """Prints and writes what was gathered, when pytest comes to its summary.
+
+    Args:
+        gathered: What.
+    """
+
+    def __init__(self, gathered: Gathered) -> None:
+        self._gathered = gathered
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the section; write the report and what GitHub shows."""
+        if not self._gathered.endings:
+            return
+        terminalreporter.section("promptship")
+        try:
+            for line in self._lines():
+                terminalreporter.write_line(line)
+            self._write_reports(terminalreporter.write_line)
+        except (PromptshipError, OSError) as error:
+            terminalreporter.write_line(f"the runs cannot be reported: {error}", red=True)
+
+    def _lines(self) -> Iterator[str]:
+        for name, ending in self._gathered.endings.items():
+            yield from _describe(name, ending, self._gathered.runs[name])
+
+    def _write_reports(self, say: Callable[[str], None]) -> None:
+        runs = [run for found in self._gathered.runs.values() for run in found]
+        path = self._gathered.config.getoption("promptship_report")
+        if path and runs:
+            written = write_session_report(self._gathered.config.invocation_params.dir / path, runs)
+            say(f"report: {written}")
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from promptship.testing._github import annotate, append_summary
+
+            append_summary(self._gathered.endings, runs)
+            for line in annotate(self._gathered):
+                say(line)
+
+
+def write_session_report(path: Path, runs: list[Run]) -> Path:
+    """Write the runs of a session in the format that the file's ending names.
+
+    Raises:
+        UsageError: There is no such format.
+    """
+    import orjson
+
+    from promptship.report import render_html, render_json, render_junit, render_markdown, write_report
+
+    match path.suffix:
+        case ".json":
+            data = orjson.dumps(render_json(runs, cases=True), option=orjson.OPT_INDENT_2)
+        case ".md":
+            data = render_markdown(runs).encode()
+        case ".xml":
+            data = render_junit(runs).encode()
+        case ".html":
+            data = render_html(runs)
+        case _:
+            raise UsageError(f"--promptship-report {str(path)!r}: expected a file that ends in {', '.join(_FORMATS)}")
+    write_report(path, data)
+    return path
+
+
+def _describe(name: str, ending: Ending, runs: list[Run]) -> Iterator[str]:
+    totals = [run.summary.overall.totals for run in runs]
+    outcomes = ("passed", "failed", "error", "unscored")
+    counts = {outcome: sum(getattr(one, outcome) for one in totals) for outcome in outcomes}
+    costs = [one.cost_usd for one in totals]
+    cost = "unknown cost" if None in costs else f"{sum(cost or 0.0 for cost in costs):.4f} USD"
+    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing finished"
+    calls = f"{sum(one.requests for one in totals)} calls, {sum(one.cached for one in totals)} cached"
+    partial = "" if ending.complete else " of a part of its cells"
+    yield f"{name}: {said}{partial}; {calls}, {cost}, {ending.wall_s:.1f} s"
+    for gate in ending.gates:
+        subject = f" ({gate.subject})" if gate.subject else ""
+        yield f"  {gate.outcome} {gate.gate}{subject}: {gate.describe()}"
+    if ending.error:
+        yield f"  not finished: {ending.error}"
+    for run in runs:
+        yield f"  promptctl runs open {run.manifest.run_id}"

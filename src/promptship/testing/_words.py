@@ -1,0 +1,40 @@
+"""Differences between two texts, word by word, in plain characters."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Final
+
+__all__ = ["mark_differences"]
+
+_WORDS: Final = re.compile(r"\s+|\w+|[^\w\s]")
+_MOST_WORDS = 400
+_LEAST_ALIKE = 0.3
+
+
+def mark_differences(expected: str, given: str) -> str:
+    """Mark in `given` what is not in `expected`, and what of `expected` is missing.
+
+    Returns:
+        The text with `[-missing-]` and `{+additional+}`; "" where the texts are equal, too long, or have too little in
+        common for the marks to be read.
+
+    Example:
+        >>> mark_differences("Paris is the capital", "Paris is a capital")
+        'Paris is [-the-]{+a+} capital'
+    """
+    before, after = _WORDS.findall(expected), _WORDS.findall(given)
+    if expected == given or max(len(before), len(after)) > _MOST_WORDS:
+        return ""
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    if matcher.ratio() < _LEAST_ALIKE:
+        return ""
+    parts = []
+    for kind, i1, i2, j1, j2 in matcher.get_opcodes():
+        gone, come = "".join(before[i1:i2]), "".join(after[j1:j2])
+        if kind == "equal":
+            parts.append(come)
+            continue
+        parts += [f"[-{gone}-]" if gone else "", f"{{+{come}+}}" if come else ""]
+    return "".join(parts)
