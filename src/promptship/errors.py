@@ -9,6 +9,8 @@ PromptshipError
 │   ├── CanonicalError               a value that has no canonical JSON form
 │   ├── ScorerSetupError             a scorer that cannot be built from its parameters
 │   ├── ScorerError                  a scorer of the user's own that failed while it scored
+│   ├── PriceUnknownError            a budget that cannot be kept, since a model's price is not known
+│   ├── UnpairedScoresError          figures of two sides that do not belong to the same cases
 │   └── MissingExtraError            an optional dependency that is not installed
 ├── InfrastructureError           3  network, provider, disk
 │   ├── ModelError                   a call that got no usable answer
@@ -51,6 +53,7 @@ __all__ = [
     "InputError",
     "MissingExtraError",
     "ModelError",
+    "PriceUnknownError",
     "Problem",
     "PromptshipError",
     "RateLimitError",
@@ -62,6 +65,7 @@ __all__ = [
     "ServerError",
     "SourceError",
     "StorageError",
+    "UnpairedScoresError",
     "UsageError",
     "did_you_mean",
 ]
@@ -154,6 +158,14 @@ class ScorerSetupError(UsageError):
 
 class ScorerError(UsageError):
     """A scorer of the user's own raised, or returned what is no score; the cell is an error, never a zero."""
+
+
+class PriceUnknownError(UsageError):
+    """A budget is set, and the price of a model is not known."""
+
+
+class UnpairedScoresError(UsageError):
+    """Two columns of figures that are compared pair by pair, and are not of the same cases."""
 
 
 class MissingExtraError(UsageError):

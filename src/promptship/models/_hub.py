@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from promptship.errors import ModelError, UsageError
+from promptship.errors import ModelError, PriceUnknownError, UsageError
 from promptship.models._budget import Budgeted
 from promptship.models._cache import Cached
 from promptship.models._cassette import FrozenModel, Recording, ReplayModel
@@ -105,7 +105,8 @@ class ModelHub:
             The model, equal for equal configs. It stays open until the hub is closed.
 
         Raises:
-            UsageError: No such provider or endpoint, a missing key, or a budget without a known price.
+            UsageError: No such provider or endpoint, or a missing key.
+        PriceUnknownError: There is a budget, and the price is not known.
             MissingExtraError: The model needs a package that is not installed.
         """
         key = (config.model_dump_json(), fresh)
@@ -297,7 +298,7 @@ def _check_overrides(retries: int | None, timeout_s: float | None, concurrency: 
 
 def _check_price(config: ModelConfig, budget: Budget, rates: Rates | None) -> None:
     if rates is None and budget.limit_usd is not None:
-        raise UsageError(
+        raise PriceUnknownError(
             f"model config {config.name!r}: the price of {config.model!r} is unknown, so --max-cost cannot be kept",
             hint="price: {input_usd_per_mtok: ..., output_usd_per_mtok: ...} in models.yaml says it",
         )
