@@ -6,6 +6,15 @@ which a run makes many are plain dataclasses.
 
 from promptship.domain.canonical import Digest, canonical_json, digest_of, short_digest
 from promptship.domain.cases import Case, Turn
+from promptship.domain.comparisons import (
+    CaseChange,
+    ChangeKind,
+    ComparedSide,
+    Comparison,
+    MetricChange,
+    SliceChange,
+    Stability,
+)
 from promptship.domain.completions import (
     CompletionModel,
     CompletionRequest,
@@ -42,12 +51,16 @@ __all__ = [
     "CLOSURE_FORMAT",
     "ROLES",
     "Case",
+    "CaseChange",
     "CaseId",
     "CaseOutcome",
     "CellError",
     "CellKey",
     "CellRecord",
+    "ChangeKind",
     "Closure",
+    "ComparedSide",
+    "Comparison",
     "CompletionModel",
     "CompletionRequest",
     "Content",
@@ -63,6 +76,7 @@ __all__ = [
     "JsonValue",
     "Limits",
     "Message",
+    "MetricChange",
     "MetricSummary",
     "ModelConfig",
     "Outcome",
@@ -83,6 +97,8 @@ __all__ = [
     "ScoreInput",
     "Scorer",
     "ScorerSpec",
+    "SliceChange",
+    "Stability",
     "Step",
     "Target",
     "TargetSpec",

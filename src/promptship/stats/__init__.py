@@ -1,0 +1,68 @@
+"""Statistics for evaluations: numbers in, named results out; the source stands in each docstring.
+
+Nothing here knows of runs, prompts or gates, reads a file, or asks the clock. Randomness comes from a seed that is an
+argument. numpy and scipy are imported inside the functions that need them.
+"""
+
+from promptship.stats._agreement import cohen_kappa, gwet_ac1, krippendorff_alpha
+from promptship.stats._bootstrap import bootstrap_bca
+from promptship.stats._equivalence import EquivalenceTest, non_inferiority, tost
+from promptship.stats._means import clustered_mean, t_interval
+from promptship.stats._multiplicity import benjamini_hochberg, holm
+from promptship.stats._paired import PairedTest, mcnemar, paired_difference, paired_permutation
+from promptship.stats._power import (
+    needed_cases,
+    needed_pairs,
+    needed_pairs_of_scores,
+    power_mcnemar,
+    power_rate,
+    smallest_detectable_difference,
+    smallest_detectable_score_difference,
+)
+from promptship.stats._rates import clopper_pearson, wilson, zero_events_upper
+from promptship.stats._repeats import VarianceComponents, pass_at_k, pass_hat_k, variance_components
+from promptship.stats._results import Interval, Side
+from promptship.stats._sequential import (
+    SignEProcess,
+    asymptotic_confidence_sequence,
+    empirical_bernstein_sequence,
+    rate_confidence_sequence,
+)
+
+__all__ = [
+    "EquivalenceTest",
+    "Interval",
+    "PairedTest",
+    "Side",
+    "SignEProcess",
+    "VarianceComponents",
+    "asymptotic_confidence_sequence",
+    "benjamini_hochberg",
+    "bootstrap_bca",
+    "clopper_pearson",
+    "clustered_mean",
+    "cohen_kappa",
+    "empirical_bernstein_sequence",
+    "gwet_ac1",
+    "holm",
+    "krippendorff_alpha",
+    "mcnemar",
+    "needed_cases",
+    "needed_pairs",
+    "needed_pairs_of_scores",
+    "non_inferiority",
+    "paired_difference",
+    "paired_permutation",
+    "pass_at_k",
+    "pass_hat_k",
+    "power_mcnemar",
+    "power_rate",
+    "rate_confidence_sequence",
+    "smallest_detectable_difference",
+    "smallest_detectable_score_difference",
+    "t_interval",
+    "tost",
+    "variance_components",
+    "wilson",
+    "zero_events_upper",
+]
