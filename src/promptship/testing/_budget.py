@@ -52,7 +52,7 @@ def shares_of(session: pytest.Session, workspaces: Iterable[Workspace]) -> None:
 
 def tests_share_of(session: pytest.Session, *, evaluates: bool) -> float:
     """Return the share of the session's limit that the Python tests of this process may spend."""
-    workers = getattr(session.config, "workerinput", {}).get("workercount", 1)
+    workers = int(getattr(session.config, "workerinput", {}).get("workercount", 1))
     return (0.5 if evaluates else 1.0) / workers
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from promptship.testing._naming import is_wanted
+from promptship.testing._prompt_run import PromptRun, marker_options
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["collect_evalset", "gather_session"]
+    from promptship.testing._metamorphic import Metamorphic
+
+__all__ = ["collect_evalset", "gather_session", "open_metamorphic", "open_prompt_run"]
 
 
 def collect_evalset(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -37,3 +40,27 @@ def gather_session(session: pytest.Session, folder: str) -> Generator[None]:
     from promptship.testing._summary import gather
 
     return gather(session, folder)
+
+
+def open_prompt_run(request: pytest.FixtureRequest) -> PromptRun:
+    """Return what the fixture `prompt_run` gives to a test.
+
+    Raises:
+        UsageError: The test's marker is wrong.
+    """
+    from promptship.testing._session import session_of
+
+    options = marker_options(request.node.get_closest_marker("promptship"))
+    return PromptRun(session_of(request.config), request.node, options)
+
+
+def open_metamorphic(request: pytest.FixtureRequest) -> Metamorphic:
+    """Return what the fixture `metamorphic` gives to a test; its prompts are called here.
+
+    Raises:
+        UsageError: The test has no marker that says what is changed, or a wrong one.
+    """
+    from promptship.testing._metamorphic import open_metamorphic as open_it
+    from promptship.testing._session import session_of
+
+    return open_it(session_of(request.config), request.node)

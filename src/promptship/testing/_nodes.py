@@ -51,12 +51,17 @@ class EvalsetFile(pytest.File):
         for gate, subject in found.gates():
             yield GateItem.from_parent(self, name=_gate_name(gate, subject), evalset=found, gate=(gate, subject))
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+    # Of pytest's own classes a collector's takes no style either.
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
         """Say what is wrong with the file, without a traceback."""
         error = excinfo.value
         if isinstance(error, PromptshipError):
             return f"{error}\nhint: {error.hint}" if error.hint else str(error)
-        return super().repr_failure(excinfo)
+        return (
+            super().repr_failure(excinfo)
+            if style is None
+            else super(pytest.Collector, self).repr_failure(excinfo, style)
+        )
 
 
 class EvalItem(pytest.Item):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from promptship.testing._board import LocalBoard, SharedBoard
-from promptship.testing._budget import max_cost_of, shares_of
+from promptship.testing._budget import max_cost_of, shares_of, tests_share_of
 from promptship.testing._loop import SessionLoop
 from promptship.testing._matrix import cells_of
+from promptship.testing._naming import is_paid_for
 from promptship.testing._nodes import CellItem, GateItem
 from promptship.testing._summary import Gathered, SummaryPlugin
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from promptship.assembly import ModelOptions, Workspace
     from promptship.domain import Case
     from promptship.evaluation import EvalOptions, PreparedEvaluation
+    from promptship.models import ModelHub
     from promptship.testing._engine import Engine
     from promptship.testing._reports import CellId, CellReport, Ending, GateReport
     from promptship.testing._window import Window
@@ -102,6 +104,8 @@ class EvalSession:
         self.config = config
         self.loop = SessionLoop()
         self._workspaces: dict[Path, Workspace] = {}
+        self._test_workspaces: dict[tuple[Path, bool], Workspace] = {}
+        self._hubs: dict[int, ModelHub] = {}
         self._evalsets: dict[str, CollectedEvalset] = {}
         self._board: LocalBoard | None = None
         self._engine: Engine | None = None
@@ -139,6 +143,31 @@ class EvalSession:
             options = self.model_options(project.settings.max_cost_usd)
             self._workspaces[project.root] = Workspace(project=project, options=options)
         return self._workspaces[project.root]
+
+    def workspace_of_test(self, item: pytest.Item) -> Workspace:
+        """Return the workspace in which a Python test calls models; it spends nothing where its file is not named.
+
+        Raises:
+            UsageError: The test stands in no project, or settings are wrong.
+        """
+        from promptship.assembly import Workspace
+        from promptship.project import Project
+
+        project = Project.open(item.path.parent)
+        paid = is_paid_for(item.path, self.config)
+        if (project.root, paid) not in self._test_workspaces:
+            options = self.model_options(project.settings.max_cost_usd)
+            if options.max_cost_usd is not None or not paid:
+                share = tests_share_of(item.session, evaluates=bool(self._evalsets)) if paid else 0.0
+                options = replace(options, max_cost_usd=(options.max_cost_usd or 0.0) * share)
+            self._test_workspaces[project.root, paid] = Workspace(project=project, options=options)
+        return self._test_workspaces[project.root, paid]
+
+    def hub_of(self, workspace: Workspace) -> ModelHub:
+        """Return the hub through which the Python tests of a workspace call models."""
+        if id(workspace) not in self._hubs:
+            self._hubs[id(workspace)] = workspace.open_hub()
+        return self._hubs[id(workspace)]
 
     def eval_options(self) -> EvalOptions:
         """Return what the command line changes about every evaluation."""
@@ -261,7 +290,8 @@ class EvalSession:
             self._close_workspaces()
 
     def _close_workspaces(self) -> None:
-        workspaces, self._workspaces = list(self._workspaces.values()), {}
+        workspaces = [*self._workspaces.values(), *self._test_workspaces.values()]
+        self._workspaces, self._test_workspaces, self._hubs = {}, {}, {}
 
         async def close() -> None:
             for workspace in workspaces:
