@@ -6,6 +6,7 @@ opens a model by itself.
 
 from promptship.evaluation._calibrate import fit_prior_for, render_prior
 from promptship.evaluation._call import CallResult, call_prompt, prepare_call, stream_prompt
+from promptship.evaluation._compare import collect_examples, compare_runs, compare_variants
 from promptship.evaluation._estimate import PlanEstimate, estimate_plan
 from promptship.evaluation._evaluate import EvalOptions, PreparedEvaluation, prepare_evaluation, run_evaluation
 from promptship.evaluation._lint import LintReport, lint_prompts
@@ -21,6 +22,9 @@ __all__ = [
     "PromptStatus",
     "TargetContext",
     "call_prompt",
+    "collect_examples",
+    "compare_runs",
+    "compare_variants",
     "compute_status",
     "estimate_plan",
     "fit_prior_for",

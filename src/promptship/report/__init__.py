@@ -6,6 +6,12 @@ is hostile: it passes the escaper of its sink (`escape_*`). Running, scoring and
 """
 
 from promptship.report._atomic import write_report
+from promptship.report._comparison import (
+    render_comparison_json,
+    render_comparison_markdown,
+    render_comparison_terminal,
+)
+from promptship.report._comparison_page import render_comparison_html
 from promptship.report._escaping import (
     escape_ci_log,
     escape_csv,
@@ -39,6 +45,10 @@ __all__ = [
     "explain",
     "export_run",
     "fence_markdown",
+    "render_comparison_html",
+    "render_comparison_json",
+    "render_comparison_markdown",
+    "render_comparison_terminal",
     "render_html",
     "render_json",
     "render_junit",

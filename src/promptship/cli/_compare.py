@@ -1,0 +1,77 @@
+"""`promptctl compare`: two runs, or the variants of one, case by case."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from promptship.cli._console import note, open_workspace, print_json, terminal_width
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from promptship.domain import Comparison
+    from promptship.runner import Run
+
+__all__ = ["compare"]
+
+_FORMATS = ("terminal", "markdown", "json", "html")
+
+
+def compare(
+    context: typer.Context,
+    baseline: Annotated[str, typer.Argument(metavar="RUN", help="What was: run id, the beginning of one, or last.")],
+    candidate: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="What is proposed; without it, the variants of the first run."),
+    ] = None,
+    file_format: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help=f"{', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}.")
+    ] = "terminal",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there instead of to stdout.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare two runs over the cases that they share; no call is made."""
+    from promptship.errors import UsageError, did_you_mean
+    from promptship.evaluation import compare_runs, compare_variants
+    from promptship.runner import find_run
+
+    if file_format not in _FORMATS:
+        raise UsageError(f"--format {file_format!r}{did_you_mean(file_format, _FORMATS)}")
+    runs_dir = open_workspace(context).project.runs_dir
+    left = find_run(runs_dir, baseline)
+    right = left if candidate is None else find_run(runs_dir, candidate)
+    found = compare_variants(left) if candidate is None else compare_runs(left, right)
+    if as_json or file_format == "json":
+        from promptship.report import render_comparison_json
+
+        print_json(render_comparison_json(found))
+        return
+    _deliver(_render(file_format, found, left, right), output)
+
+
+def _render(file_format: str, found: Sequence[Comparison], left: Run, right: Run) -> bytes:
+    from promptship.evaluation import collect_examples
+    from promptship.report import render_comparison_html, render_comparison_markdown, render_comparison_terminal
+
+    if file_format == "html":
+        return render_comparison_html(found, collect_examples(found[0], left, right))
+    if file_format == "markdown":
+        return render_comparison_markdown(found).encode()
+    return render_comparison_terminal(found, width=terminal_width()).encode()
+
+
+def _deliver(data: bytes, output: Path | None) -> None:
+    from promptship.report import write_report
+
+    if output is None:
+        sys.stdout.write(data.decode())
+        return
+    write_report(output, data)
+    note(f"written to {output}")
