@@ -1,4 +1,4 @@
-"""Prompts and evalsets of other tools to ours, and ours to theirs; whatever cannot be carried over is said, with its place.
+"""Prompts and evalsets of other tools to ours, and ours to theirs; what cannot be carried over is told, with its place.
 
 Pure but for reading the files that are converted, from one folder: templates are translated, never evaluated, and
 references to environments or files outside that folder are never followed. What our own files mean is known to

@@ -18,13 +18,11 @@ from promptship.prompts import parse_picoschema, parse_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from promptship.converters._source_folder import SourceFolder
     from promptship.converters._tree import Node, Template
     from promptship.converters._tree import Path as InputPath
     from promptship.domain import JsonObject, JsonValue
-    from promptship.prompts import YamlDocument
 
 __all__ = ["import_dotprompt"]
 
@@ -48,7 +46,8 @@ def import_dotprompt(folder: SourceFolder, name: str | None, *, prompts_dir: str
     Raises:
         UsageError: There is no dotprompt file.
     """
-    names = [name] if name else [one for one in folder.list_files(_ENDING) if not PurePosixPath(one).name.startswith("_")]
+    listed = folder.list_files(_ENDING)
+    names = [name] if name else [one for one in listed if not PurePosixPath(one).name.startswith("_")]
     if not names:
         raise UsageError(f"there is no .prompt file in {folder.show('')!r}")
     ledger = Ledger(folder.show(name or ""))
@@ -60,9 +59,7 @@ def import_dotprompt(folder: SourceFolder, name: str | None, *, prompts_dir: str
     )
 
 
-def _import_one(
-    folder: SourceFolder, name: str, partials: _Partials, prompts_dir: str
-) -> Iterator[ConvertedFile]:
+def _import_one(folder: SourceFolder, name: str, partials: _Partials, prompts_dir: str) -> Iterator[ConvertedFile]:
     ledger = partials.ledger.of(folder.show(name))
     try:
         source = folder.read(name)
@@ -225,7 +222,7 @@ class _FileReader:
 
     def _rename_schema(self, schema: dict[str, Any]) -> JsonObject:
         if schema.get("type") == "object" and isinstance(schema.get("properties"), dict):
-            required = [self._names(name) for name in schema.get("required", [])]
+            required: list[JsonValue] = [self._names(name) for name in schema.get("required", [])]
             renamed = {**schema, "properties": self._names.keys(schema["properties"])}
             return {**renamed, "required": required} if "required" in schema else renamed
         return {self._rename_field(key): value for key, value in schema.items()}
@@ -249,7 +246,8 @@ class _FileReader:
             found["schema"] = schema
             found.pop("format", None)
         elif schema is not None:
-            self._note("lost", "output-schema", f"the output schema {schema!r} is named, not written", "output", "schema")
+            message = f"the output schema {schema!r} is named, not written out"
+            self._note("lost", "output-schema", message, "output", "schema")
         for key in value.keys() - {"schema", "format"}:
             self._note("lost", "key", f"output.{key} has no counterpart and was left out", "output", key)
         if found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from promptship.converters._dotprompt import import_dotprompt
+from promptship.converters._promptfoo import import_promptfoo
 from promptship.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ def import_files(
         SourceError: A file cannot be read as that format at all.
     """
     importers: dict[str, Callable[[], Conversion]] = {
+        "promptfoo": lambda: import_promptfoo(folder, name, project=project, settings=settings),
         "dotprompt": lambda: import_dotprompt(folder, name, prompts_dir=settings.prompts_dir),
     }
     if format_name not in importers:
-        known = ", ".join(importers)
-        raise UsageError(f"unknown format {format_name!r}{did_you_mean(format_name, importers)}", hint=f"known: {known}")
+        near = did_you_mean(format_name, importers)
+        raise UsageError(f"unknown format {format_name!r}{near}", hint=f"known are {', '.join(importers)}")
     return importers[format_name]()
 
 

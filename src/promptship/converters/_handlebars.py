@@ -164,6 +164,8 @@ class HandlebarsReader:
     def _json(self, call: _Call, line: int) -> Node:
         if len(call.words) != 1:
             raise UntranslatableError("json takes one value", line)
+        message = "json prints a blank after commas and colons here"
+        self.notes.append(("json", message, line))
         indent = call.named.get("indent")
         return Print(Filtered("tojson", call.words[0], (indent,) if indent is not None else ()), line)
 
@@ -440,5 +442,3 @@ def _is_keyword(name: str) -> bool:
 
 def _shown(piece: Piece) -> str:
     return {"open": "#", "close": "/", "inverse": "^"}.get(piece.kind, "") + (piece.text or "else")
-
-

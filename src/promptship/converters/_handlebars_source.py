@@ -51,7 +51,7 @@ def read_pieces(source: str, *, first_line: int = 1) -> list[Piece]:
         UntranslatableError: Braces that are not closed.
 
     Source:
-        Handlebars language guide (expressions, whitespace control, comments); Mustache specification, "standalone tags".
+        Handlebars language guide (expressions, whitespace control, comments); Mustache specification (standalone).
 
     Example:
         >>> [(piece.kind, piece.text) for piece in read_pieces("a\n{{#if b}}\nc\n{{/if}}\n")]

@@ -158,7 +158,10 @@ def _is_optional(path: Path, schema: JsonObject) -> bool:
     if parent is None or not isinstance(name, str):
         return False
     properties, required = parent.get("properties"), parent.get("required", [])
-    return isinstance(properties, dict) and name in properties and name not in required  # type: ignore[operator]  # a list
+    if not isinstance(properties, dict) or not isinstance(required, list) or name in required:
+        return False
+    # An object without further fields has none of this name: it prints nothing elsewhere.
+    return name in properties or parent.get("additionalProperties") is False
 
 
 def _is_text(schema: dict[str, Any] | None) -> bool:

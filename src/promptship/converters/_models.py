@@ -40,7 +40,9 @@ PARAMETERS: Final[dict[str, str]] = {
 }
 """Names of sampling parameters elsewhere, and in the chat protocol."""
 
-SECRETS: Final = frozenset({"apiKey", "api_key", "apikey", "accessToken", "access_token", "token", "secret", "password"})
+SECRETS: Final = frozenset(
+    {"apiKey", "api_key", "apikey", "accessToken", "access_token", "token", "secret", "password"}
+)
 
 
 def read_parameters(
@@ -57,7 +59,8 @@ def read_parameters(
         name = PARAMETERS.get(key)
         if key in SECRETS:
             message = f"{where}: {key} is a secret and was not carried over"
-            ledger.add("lost", "secret", message, line=line, hint="name its variable: api_key_env in prompts/models.yaml")
+            hint = "name its variable: api_key_env in prompts/models.yaml"
+            ledger.add("lost", "secret", message, line=line, hint=hint)
         elif name is None:
             rest[key] = value
         elif name in known and known[name] != value:
