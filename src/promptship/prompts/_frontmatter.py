@@ -42,7 +42,7 @@ def parse_prompt(text: str, *, path: str) -> PromptDocument:
     """
     if path.endswith(".prompty"):
         message = "a .prompty file is no prompt of this project"
-        hint = "promptctl import, which comes in a later version, converts it"
+        hint = f"promptctl import prompty {path} converts it"
         raise SourceError.at(path, None, None, message, hint=hint)
     parts = split_frontmatter(normalise_newlines(text), path=path)
     problems: list[Problem] = []

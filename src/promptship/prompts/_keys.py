@@ -22,7 +22,7 @@ __all__ = ["read_keys"]
 _TRUSTS = ("plain", "untrusted")
 _FORMATS = ("text", "json")
 _PROMPTY_MODEL_KEYS = {"api", "configuration", "parameters"}
-_IMPORT_HINT = "if this is a .prompty file: promptctl import, which comes in a later version, converts it"
+_IMPORT_HINT = "if this is a .prompty file: promptctl import prompty converts it"
 
 
 def read_keys(document: YamlDocument, problems: list[Problem]) -> dict[str, Any]:

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HANDLEBARS_HINT", "check_syntax", "explain_syntax"]
 
-HANDLEBARS_HINT = (
-    "promptctl import, which comes in a later version, converts it; until then write Jinja2: {% user %}, {% for %}"
-)
+HANDLEBARS_HINT = "promptctl import dotprompt converts it; in Jinja2 it is {% user %}, {% for %}, {% if %}"
 _HANDLEBARS = re.compile(r"\{\{~?\s*(?:[#/>^!@&]|(?:role|media|history|section|json)\b(?!\s*[|.~\[(}-])|else\s*~?\}\})")
 
 
