@@ -25,7 +25,7 @@ from promptship.domain.completions import (
     Usage,
 )
 from promptship.domain.evalsets import EvalsetKind, EvalsetSpec, ScorerSpec, TargetSpec
-from promptship.domain.gates import Finding, GateSpec, GateVerdict, Outcome, Verdict, parse_gate
+from promptship.domain.gates import Finding, GateSpec, GateVerdict, OnInconclusive, Outcome, Verdict, parse_gate
 from promptship.domain.json_types import JsonObject, JsonValue
 from promptship.domain.messages import ROLES, Content, Message, Role, ToolCall
 from promptship.domain.model_configs import Limits, ModelConfig, Price
@@ -79,6 +79,7 @@ __all__ = [
     "MetricChange",
     "MetricSummary",
     "ModelConfig",
+    "OnInconclusive",
     "Outcome",
     "Output",
     "OutputContract",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,7 @@ from promptship.evalsets._scorers import SCORERS, build_scorer_spec
 from promptship.evalsets._shapes import Anything, Choice, Flag, Flaw, Listed, Mapped, Record, Shape, Text, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from promptship.domain import JsonObject, ScorerSpec
     from promptship.evalsets._places import Keys
@@ -90,20 +90,35 @@ class _Gate:
         """See `Shape.schema`."""
         sugar: JsonObject = {"type": "string", "pattern": r"^\s*(observed\(\s*)?[\w.:/-]+(\s*\))?\s*(>=|<=)\s*[-+.\d]"}
         number: JsonObject = {"type": "number"}
-        figures: JsonObject = dict.fromkeys(("at_least", "at_most", ">=", "<="), number)
-        mapping: JsonObject = {
-            "type": "object",
-            "properties": {
-                "metric": {"type": "string", "minLength": 1},
-                "slice": {"type": "string", "pattern": r"^[^=\s]+=.+$"},
-                "decide": {"enum": ["bound", "observed"]},
-                **figures,
-            },
-            "required": ["metric"],
-            "oneOf": [{"required": [key]} for key in figures],
-            "additionalProperties": False,
+        text: JsonObject = {"type": "string", "minLength": 1}
+        tag: JsonObject = {"type": "string", "pattern": r"^[^=\s]+=.+$"}
+        thresholds = ("at_least", "at_most", ">=", "<=")
+        margins = ("not_worse_by", "non_inferior_by", "better_by", "equivalent_within")
+        properties: JsonObject = {
+            "metric": text,
+            "slice": tag,
+            "each": text,
+            "decide": {"enum": ["bound", "observed"]},
+            "on_inconclusive": {"enum": ["observed", "pass", "warn", "fail"]},
+            "alpha": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5},
         }
-        return {"anyOf": [sugar, mapping]}
+        versus: JsonObject = {"versus": text, "no_baseline": {"enum": ["pass", "warn", "fail"]}}
+        versus["no_new_failures"] = {"anyOf": [{"type": "boolean"}, tag]}
+        absolute = _one_of_keys({**properties, **dict.fromkeys(thresholds, number)}, thresholds, ["metric"])
+        compared = _one_of_keys({**properties, **versus, **dict.fromkeys(margins, number)}, (), ["versus"])
+        return {"anyOf": [sugar, absolute, compared]}
+
+
+def _one_of_keys(properties: JsonObject, keys: Sequence[str], required: Sequence[str]) -> JsonObject:
+    schema: JsonObject = {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+    if keys:
+        schema["oneOf"] = [{"required": [key]} for key in keys]
+    return schema
 
 
 class _Target:
@@ -277,14 +292,15 @@ def _target(value: Any) -> TargetSpec:
 
 
 def _gate_content(gate: GateSpec) -> JsonObject:
-    # Not its text: `pass_rate >= 0.9` and {metric: pass_rate, at_least: 0.90} are one gate.
+    # Not its text: `pass_rate >= 0.9` and {metric: pass_rate, at_least: 0.90} are one gate. A key at its default is
+    # left out, so that a gate keeps its digest when gates learn something new.
     found: JsonObject = {"metric": gate.metric, "decide": gate.decide}
-    if gate.at_least is not None:
-        found["at_least"] = gate.at_least
-    if gate.at_most is not None:
-        found["at_most"] = gate.at_most
     if gate.tag is not None:
         found["slice"] = list(gate.tag)
+    for field in fields(gate):
+        value = getattr(gate, field.name)
+        if field.name not in {"text", "metric", "decide", "tag"} and value != field.default:
+            found[field.name] = value
     return found
 
 

@@ -12,7 +12,7 @@ from promptship.evalsets import Evalset, Selection, load_outputs, select_cases
 from promptship.evaluation._outputs_target import OutputsTarget
 from promptship.evaluation._prompt_target import PromptTarget
 from promptship.evaluation._python_target import PythonTarget, load_callable, source_digest
-from promptship.gates import check_gates, decide_verdict
+from promptship.gates import Policy, check_gates, decide_verdict
 from promptship.runner import Run, RunPlan, execute, list_runs
 from promptship.scorers import ScorerContext, build_scorer
 
@@ -163,8 +163,8 @@ async def run_evaluation(
         run.manifest,
         prepared.evalset.spec.gates,
         run.summary,
-        max_error_rate=settings.max_error_rate,
-        min_scored=settings.min_scored,
+        policy=Policy(max_error_rate=settings.max_error_rate, min_scored=settings.min_scored),
+        table_of=run.table,
     )
     run.save_verdict(verdict)
     return run

@@ -1,16 +1,24 @@
-"""Plain thresholds on the figures of one run."""
+"""Every gate of a run decided, and all of them together."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from promptship.domain import GateSpec, GateVerdict, GroupSummary, MetricSummary, RunManifest, RunSummary, Verdict
 from promptship.errors import UsageError, did_you_mean
+from promptship.gates._policy import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from promptship.domain import Finding, Outcome
+    from promptship.domain import Finding, OnInconclusive, Outcome
+    from promptship.gates._absolute import Figure
+    from promptship.gates._versus import Baseline, PairedFigure
+    from promptship.runner import CaseTable
+
+    FindBaseline = Callable[[str, str], Baseline]
+    """Gives what `versus` means for a variant's label."""
 
 __all__ = ["KNOWN_METRICS", "check_gates", "decide_verdict", "merge_verdicts"]
 
@@ -25,24 +33,52 @@ KNOWN_METRICS = (
 )
 """Metrics that every run has; the names of its scorers are metrics too."""
 
+_PAIRED_METRICS = ("pass_rate", "error_rate", "cost_usd_per_case", "latency_s")
 _EVERY_CASE = GateSpec(text="every case passes", metric="pass_rate", at_least=1.0, decide="observed")
-_NO_INTERVAL = "decided on the observed figure, which has no interval in this version"
 
 
-def check_gates(gates: Iterable[GateSpec], scorers: Iterable[str], *, path: str) -> None:
-    """Refuse a gate on a metric that the run will not have, before anything is paid.
+def check_gates(
+    gates: Iterable[GateSpec], scorers: Iterable[str], *, path: str, tags: Iterable[tuple[str, str]] | None = None
+) -> None:
+    """Refuse a gate on a metric or a slice that the run will not have, before anything is paid.
+
+    Args:
+        gates: What is asked.
+        scorers: Names of the scorers.
+        path: Where the gates stand, for the message.
+        tags: Every tag and value that a case has; None where only a part of the cases is evaluated.
 
     Raises:
-        UsageError: A gate names an unknown metric.
+        UsageError: A gate names an unknown metric, tag or slice.
     """
-    known = [*KNOWN_METRICS, *scorers]
+    scorers = list(scorers)
+    slices = None if tags is None else set(tags)
     for gate in gates:
+        known = [*(KNOWN_METRICS if gate.versus is None else _PAIRED_METRICS), *scorers]
         if gate.metric not in known:
             meant = did_you_mean(gate.metric, known)
             raise UsageError(
                 f"{path}: the gate {gate.text!r} names {gate.metric!r}, a metric that the set does not have{meant}",
                 hint=f"metrics of this evalset: {', '.join(known)}",
             )
+        if slices is not None:
+            _check_slice(gate, slices, path)
+
+
+def _check_slice(gate: GateSpec, slices: set[tuple[str, str]], path: str) -> None:
+    names = sorted({name for name, _ in slices})
+    if gate.each is not None and gate.each not in names:
+        raise UsageError(
+            f"{path}: the gate {gate.text!r} names the tag {gate.each!r}, which no case has"
+            f"{did_you_mean(gate.each, names)}",
+            hint=f"tags: {', '.join(names) or 'none'}",
+        )
+    if gate.tag is not None and gate.tag not in slices:
+        shown = sorted("=".join(one) for one in slices)
+        raise UsageError(
+            f"{path}: the gate {gate.text!r} names a slice that no case is in{did_you_mean('='.join(gate.tag), shown)}",
+            hint=f"slices: {', '.join(shown) or 'none'}",
+        )
 
 
 def decide_verdict(
@@ -50,30 +86,36 @@ def decide_verdict(
     gates: Sequence[GateSpec],
     summary: RunSummary,
     *,
-    max_error_rate: float = 0.01,
-    min_scored: float = 0.99,
+    policy: Policy | None = None,
+    table_of: Callable[[str], CaseTable] | None = None,
+    baseline_of: FindBaseline | None = None,
 ) -> Verdict:
     """Decide every gate for every variant of a run.
 
     Args:
         manifest: Which run.
-        gates: Its evalset's gates; none means that every case must pass.
+        gates: Its evalset's gates; the policy's own replace them, and none at all means that every case must pass.
         summary: Its figures.
-        max_error_rate: Share of cells, 0 to 1, that may have ended in an error.
-        min_scored: Share of cells without an error, 0 to 1, that must have been scored.
+        policy: Limits and defaults; None for the usual ones.
+        table_of: Gives the cases of a variant; asked for only where a gate is decided on a bound or a baseline. None
+            leaves thresholds to the observed figure.
+        baseline_of: Gives what a gate's `versus` names; None where there is no baseline at all.
 
     Returns:
-        `fail` if any gate fails, else `warn` if any warns, else `pass`. An interval is not computed yet, so a bound
-        is decided on the observed figure and the reason says so.
+        `fail` if any gate fails, else `warn` if any warns, else `pass`.
+
+    Raises:
+        UsageError: A gate against a baseline names a metric that cannot be compared.
     """
+    policy = policy or Policy()
     verdicts: list[GateVerdict] = []
     several = len(summary.variants) > 1
     for label, group in summary.variants.items():
         subject = label if several else ""
-        verdicts += _decide_policy(manifest, group, subject, max_error_rate, min_scored)
-        for gate in gates or (_EVERY_CASE,):
-            judged = group if gate.tag is None else summary.slices.get(label, {}).get("=".join(gate.tag))
-            verdicts.append(_decide_gate(manifest, gate, judged, subject))
+        verdicts += _decide_policy(manifest, group, subject, policy.max_error_rate, policy.min_scored)
+        judge = _Judge(label, group, summary.slices.get(label, {}), policy, table_of, baseline_of)
+        for gate in policy.gates or gates or (_EVERY_CASE,):
+            verdicts += [replace(one, evalset=manifest.evalset, subject=subject) for one in judge.decide(gate)]
     return _combine(verdicts)
 
 
@@ -132,35 +174,171 @@ def _decide_policy(
     return found
 
 
-def _decide_gate(manifest: RunManifest, gate: GateSpec, group: GroupSummary | None, subject: str) -> GateVerdict:
-    metric = (group.metrics.get(gate.metric) if group else None) or MetricSummary(mean=None)
-    finding, reason = _judge(gate, metric)
+@dataclass(frozen=True)
+class _Judge:
+    """Decides gates for one variant."""
+
+    label: str
+    group: GroupSummary
+    slices: Mapping[str, GroupSummary]
+    policy: Policy
+    table_of: Callable[[str], CaseTable] | None
+    baseline_of: FindBaseline | None
+
+    def decide(self, gate: GateSpec) -> list[GateVerdict]:
+        """Return the gate's verdict, or one for each value of the tag that it names."""
+        if gate.versus is not None:
+            return self._decide_versus(gate)
+        if gate.each is None:
+            return [self._decide_threshold(gate)]
+        names = sorted(name for name in self.slices if name.partition("=")[0] == gate.each)
+        return [self._decide_threshold(_at_slice(gate, name)) for name in names] or [_nothing(gate)]
+
+    def _decide_threshold(self, gate: GateSpec) -> GateVerdict:
+        if gate.decide == "observed" or self.table_of is None or gate.metric == "cost_usd":
+            return self._decide_observed(gate)
+        from promptship.gates._absolute import bound_figure, judge_threshold, needed_for
+
+        table = self.table_of(self.label)
+        figure = bound_figure(table if gate.tag is None else table.where(gate.tag), gate.metric, gate.alpha)
+        if figure is None:
+            return _nothing(gate)
+        finding, reason = judge_threshold(gate, figure)
+        verdict = _verdict_on(gate, figure, finding, reason)
+        if finding != "inconclusive":
+            return verdict
+        needed = needed_for(gate, figure)
+        if needed is not None:
+            reason += f"; {needed:,} cases would decide it if the figure stays"
+        on_inconclusive = gate.on_inconclusive or self.policy.threshold_inconclusive
+        return _settle(replace(verdict, needed=needed, reason=reason), on_inconclusive, _meets(gate, figure.value))
+
+    def _decide_observed(self, gate: GateSpec) -> GateVerdict:
+        group = self.group if gate.tag is None else self.slices.get("=".join(gate.tag))
+        metric = (group.metrics.get(gate.metric) if group else None) or MetricSummary(mean=None)
+        if metric.mean is None:
+            return _nothing(gate)
+        passed = _meets(gate, metric.mean)
+        said = "below" if gate.at_least is not None else "above"
+        threshold = gate.at_least if gate.at_least is not None else gate.at_most
+        return GateVerdict(
+            gate=gate.text,
+            finding="pass" if passed else "fail",
+            outcome="pass" if passed else "fail",
+            value=metric.mean,
+            n=metric.n,
+            reason="" if passed else f"{metric.mean:.4g} is {said} {threshold:g}",
+            decided_by="observed",
+        )
+
+    def _decide_versus(self, gate: GateSpec) -> list[GateVerdict]:
+        from promptship.gates._versus import Baseline
+
+        nothing = Baseline(name=gate.versus or "", reason="no baseline was given")
+        baseline = self.baseline_of(gate.versus or "", self.label) if self.baseline_of else nothing
+        if baseline.is_candidate:
+            return [_plain(gate, "pass", "pass", f"{baseline.name} is this very version", "baseline")]
+        if baseline.table is None or self.table_of is None:
+            outcome = self.policy.no_baseline or gate.no_baseline
+            return [_plain(gate, "inconclusive", outcome, f"no baseline: {baseline.reason}", "no_baseline")]
+        table = self.table_of(self.label)
+        parts = (
+            [gate]
+            if gate.each is None
+            else [_at_slice(gate, f"{gate.each}={one}") for one in _values(table, gate.each)]
+        )
+        return self._compare(parts, table, baseline.table) or [_nothing(gate)]
+
+    def _compare(self, gates: list[GateSpec], table: CaseTable, baseline: CaseTable) -> list[GateVerdict]:
+        """Judge one gate, or one for each slice, whose tests are then corrected for being many."""
+        from promptship.gates._versus import is_enough, judge_new_failures, p_value_worse, pair_figures
+        from promptship.stats import holm
+
+        found: list[GateVerdict] = []
+        pairs: list[tuple[GateSpec, PairedFigure]] = []
+        for gate in gates:
+            mine = table if gate.tag is None else table.where(gate.tag)
+            if gate.no_new_failures:
+                finding, reason, count = judge_new_failures(mine, baseline)
+                outcome: Outcome = "pass" if finding == "pass" else "fail"
+                found.append(
+                    replace(_plain(gate, finding, outcome, reason, "baseline"), value=float(count), n=len(mine))
+                )
+                continue
+            pair = pair_figures(gate, mine, baseline)
+            if is_enough(pair):
+                pairs.append((gate, pair))
+            else:
+                found.append(_nothing(gate, "fewer than two cases to compare"))
+        p_values = holm([p_value_worse(pair) for _, pair in pairs])
+        return found + [self._judge_pair(gate, pair, p) for (gate, pair), p in zip(pairs, p_values, strict=True)]
+
+    def _judge_pair(self, gate: GateSpec, pair: PairedFigure, p_worse: float) -> GateVerdict:
+        from promptship.gates._versus import judge_versus
+        from promptship.stats import paired_difference
+
+        finding, reason = judge_versus(gate, pair, p_worse=p_worse)
+        interval = paired_difference(pair.before, pair.after, clusters=pair.clusters)
+        ends = sorted((pair.sign * interval.low, pair.sign * interval.high))
+        outcome: Outcome = "pass" if finding == "pass" else "fail"
+        verdict = replace(
+            _plain(gate, finding, outcome, reason, "baseline"),
+            value=pair.difference,
+            low=ends[0],
+            high=ends[1],
+            n=len(pair.before),
+        )
+        if finding != "inconclusive":
+            return verdict
+        on_inconclusive = gate.on_inconclusive or self.policy.baseline_inconclusive
+        return _settle(verdict, on_inconclusive, pair.sign * pair.difference >= 0)
+
+
+def _values(table: CaseTable, tag: str) -> list[str]:
+    return sorted({tags[tag] for tags in table.tags if tag in tags})
+
+
+def _at_slice(gate: GateSpec, name: str) -> GateSpec:
+    tag, _, value = name.partition("=")
+    return replace(gate, tag=(tag, value), each=None, text=gate.text.replace(f"[each {tag}]", f"[{name}]"))
+
+
+def _meets(gate: GateSpec, value: float) -> bool:
+    if gate.at_least is not None:
+        return value >= gate.at_least
+    return gate.at_most is not None and value <= gate.at_most
+
+
+def _settle(verdict: GateVerdict, on_inconclusive: OnInconclusive, observed_passes: bool) -> GateVerdict:  # noqa: FBT001 - private, and named at both calls
+    """Say what follows from an inconclusive finding."""
+    if on_inconclusive != "observed":
+        return replace(verdict, outcome=on_inconclusive)
+    outcome: Outcome = "warn" if observed_passes else "fail"
+    return replace(
+        verdict, outcome=outcome, decided_by="observed", reason=f"{verdict.reason}; the observed figure decides"
+    )
+
+
+def _verdict_on(gate: GateSpec, figure: Figure, finding: Finding, reason: str) -> GateVerdict:
     return GateVerdict(
         gate=gate.text,
         finding=finding,
         outcome="pass" if finding == "pass" else "fail",
-        value=metric.mean,
-        low=metric.low,
-        high=metric.high,
-        n=metric.n,
+        value=figure.value,
+        low=figure.low,
+        high=figure.high,
+        n=figure.n,
         reason=reason,
-        decided_by="observed",
-        evalset=manifest.evalset,
-        subject=subject,
+        decided_by="bound",
     )
 
 
-def _judge(gate: GateSpec, metric: MetricSummary) -> tuple[Finding, str]:
-    if metric.mean is None:
-        where = f" with {'='.join(gate.tag)}" if gate.tag else ""
-        return "inconclusive", f"there is no figure for {gate.metric}{where}"
-    if gate.at_least is not None:
-        passed, comparison, threshold = metric.mean >= gate.at_least, "below", gate.at_least
-    else:
-        threshold = gate.at_most if gate.at_most is not None else 0.0
-        passed, comparison = metric.mean <= threshold, "above"
-    note = _NO_INTERVAL if gate.decide == "bound" else ""
-    if passed:
-        return "pass", note
-    said = f"{metric.mean:.4g} is {comparison} {threshold:g}"
-    return "fail", f"{said}; {note}" if note else said
+def _plain(gate: GateSpec, finding: Finding, outcome: Outcome, reason: str, decided_by: str) -> GateVerdict:
+    return GateVerdict(
+        gate=gate.text, finding=finding, outcome=outcome, value=None, reason=reason, decided_by=decided_by
+    )
+
+
+def _nothing(gate: GateSpec, reason: str = "") -> GateVerdict:
+    where = f" with {'='.join(gate.tag)}" if gate.tag else ""
+    return _plain(gate, "inconclusive", "fail", reason or f"there is no figure for {gate.metric}{where}", "bound")

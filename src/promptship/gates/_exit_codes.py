@@ -17,13 +17,13 @@ def exit_code_of(verdict: Verdict) -> ExitCode:
 
     Returns:
         PASS for `pass` and `warn`; INFRASTRUCTURE where more cells ended in an error than allowed; INCONCLUSIVE where
-        nothing but an inconclusive gate fails; else GATE_FAILED.
+        nothing but gates fail that could not be decided, the observed figure apart; else GATE_FAILED.
     """
     if verdict.outcome != "fail":
         return ExitCode.PASS
     failing = [gate for gate in verdict.gates if gate.outcome == "fail"]
     if any(gate.decided_by == "policy" and gate.finding == "fail" for gate in failing):
         return ExitCode.INFRASTRUCTURE
-    if all(gate.finding == "inconclusive" for gate in failing):
+    if all(gate.finding == "inconclusive" and gate.decided_by != "observed" for gate in failing):
         return ExitCode.INCONCLUSIVE
     return ExitCode.GATE_FAILED

@@ -19,6 +19,7 @@ from promptship.stats._power import (
     smallest_detectable_difference,
     smallest_detectable_score_difference,
 )
+from promptship.stats._quantiles import quantile_interval
 from promptship.stats._rates import clopper_pearson, wilson, zero_events_upper
 from promptship.stats._repeats import VarianceComponents, pass_at_k, pass_hat_k, variance_components
 from promptship.stats._results import Interval, Side
@@ -57,6 +58,7 @@ __all__ = [
     "pass_hat_k",
     "power_mcnemar",
     "power_rate",
+    "quantile_interval",
     "rate_confidence_sequence",
     "smallest_detectable_difference",
     "smallest_detectable_score_difference",

@@ -32,9 +32,35 @@ def test_a_mapping_may_name_a_slice():
         ({"at_least": 0.9}, "names no metric"),
         ({"metric": "pass_rate", "at_least": 0.9, "slice": "de"}, "expected tag=value"),
         ({"metric": "pass_rate", "at_least": 0.9, "decide": "guess"}, "expected 'bound' or 'observed'"),
-        ({"metric": "pass_rate", "versus": "production", "not_worse_by": 0.03}, "not available in this version"),
+        ({"metric": "pass_rate", "not_worse_by": 0.03}, "has not_worse_by and no `versus`"),
+        ({"no_new_failures": True}, "has no_new_failures and no `versus`"),
+        ({"metric": "pass_rate", "versus": "base", "at_least": 0.9}, "both at_least and `versus`"),
+        ({"metric": "a", "versus": "base", "better_by": 0.1, "not_worse_by": 0.1}, "several of"),
+        ({"metric": "a", "versus": "base", "not_worse_by": 0}, "expected more than 0"),
+        ({"metric": "a", "versus": "base", "non_inferior_by": 0.1, "not_worse_by": 0.1}, "is there already"),
+        ({"metric": "a", "versus": "base", "alpha": 0.7}, "between 0 and 0.5"),
+        ({"metric": "a", "versus": 3}, "expected text"),
+        ({"metric": "a", "at_least": 0.9, "on_inconclusive": "shrug"}, "expected 'observed', 'pass', 'warn' or 'fail'"),
+        ({"metric": "a", "at_least": 0.9, "slice": "a=b", "each": "a"}, "not both"),
     ],
 )
 def test_what_is_no_gate_is_refused_with_what_was_expected(value, said):
     with pytest.raises(UsageError, match=said.replace("(", r"\(")):
         parse_gate(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"metric": "pass_rate", "versus": "base"}, "pass_rate not shown worse than base"),
+        ({"metric": "pass_rate", "versus": "base", "non_inferior_by": 0.03}, "pass_rate not worse than base by 0.03"),
+        ({"metric": "polite", "versus": "base", "better_by": 0}, "polite better than base by 0"),
+        (
+            {"metric": "polite", "versus": "r1", "equivalent_within": 0.1, "each": "language"},
+            "polite within 0.1 of r1 [each language]",
+        ),
+        ({"no_new_failures": "tier=1", "versus": "base"}, "no new failures versus base [tier=1]"),
+    ],
+)
+def test_a_gate_versus_a_baseline_says_what_it_asks(value, text):
+    assert parse_gate(value).text == text

@@ -1,0 +1,173 @@
+"""Thresholds: a figure of one run, with the bound that it is decided on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from promptship.stats import bootstrap_bca, clustered_mean, needed_cases, quantile_interval, wilson
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+    from promptship.domain import Finding, GateSpec
+    from promptship.runner import CaseTable
+    from promptship.stats import Interval, Side
+
+__all__ = ["Figure", "bound_figure", "judge_threshold", "needed_for"]
+
+_QUANTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95}
+_PER_CASE = {"cost_usd_per_case": "cost_usd"}
+_MOST_RESAMPLED = 2_000
+_ERROR, _PASSED, _FAILED = ord("e"), ord("p"), ord("f")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A figure with one-sided bounds below and above it, each at the gate's confidence.
+
+    Attributes:
+        value: As observed.
+        low: Lower bound; None where none can be given.
+        high: Upper bound.
+        n: Cases, or clusters of them.
+        method: How it was bounded.
+        is_rate: Whether it is a share of cases.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    method: str
+    is_rate: bool = False
+
+
+def bound_figure(table: CaseTable, metric: str, alpha: float) -> Figure | None:
+    """Bound a metric of a run.
+
+    Args:
+        table: The cases that count.
+        metric: Its name.
+        alpha: Level of each bound, 0 to 0.5.
+
+    Returns:
+        None where there is no figure, or where the metric has no bound (a run's total cost).
+    """
+    import numpy as np
+
+    if metric == "error_rate":
+        return _bound_cells(table.outcomes == _ERROR, table, alpha)
+    if metric == "scored_share":
+        return _bound_cells((table.outcomes == _PASSED) | (table.outcomes == _FAILED), table, alpha)
+    if metric in _QUANTILES:
+        return _bound_quantile(table, _QUANTILES[metric], alpha)
+    name = _PER_CASE.get(metric, metric)
+    if metric == "cost_usd" or name not in table.metrics:
+        return None
+    means = table.case_means(name)
+    known = ~np.isnan(means)
+    clusters = [cluster for cluster, kept in zip(table.clusters, known, strict=True) if kept]
+    return _bound_mean(means[known], clusters, alpha)
+
+
+def judge_threshold(gate: GateSpec, figure: Figure) -> tuple[Finding, str]:
+    """Compare a figure's bounds with a gate's threshold."""
+    if gate.at_least is not None:
+        threshold, bound, other, word = gate.at_least, figure.low, figure.high, "at least"
+        passes = bound is not None and bound >= threshold
+        fails = other is not None and other < threshold
+    else:
+        threshold = gate.at_most if gate.at_most is not None else 0.0
+        bound, other, word = figure.high, figure.low, "at most"
+        passes = bound is not None and bound <= threshold
+        fails = other is not None and other > threshold
+    confidence = f"{100 * (1 - gate.alpha):g} %"
+    if passes:
+        return "pass", f"{_side_of(gate)} bound {bound:.4g} at {confidence} ({figure.method})"
+    if fails:
+        return "fail", f"it is not {word} {threshold:g}: the bound on the other side is {other:.4g} ({figure.method})"
+    shown = "missing" if bound is None else f"{bound:.4g}"
+    return "inconclusive", (
+        f"{figure.value:.4g} observed, but its {_side_of(gate)} bound at {confidence} is {shown} ({figure.method})"
+    )
+
+
+def needed_for(gate: GateSpec, figure: Figure) -> int | None:
+    """Return how many cases would decide the gate if the figure stays as it is; None where none would."""
+    threshold = gate.at_least if gate.at_least is not None else gate.at_most
+    if threshold is None or figure.value == threshold:
+        return None
+    if figure.is_rate and 0 < threshold < 1:
+        return needed_cases(figure.value, threshold, confidence=1 - gate.alpha)
+    bound = figure.low if figure.value > threshold else figure.high
+    if bound is None or math.isinf(bound):
+        return None
+    return math.ceil(figure.n * ((figure.value - bound) / (figure.value - threshold)) ** 2)
+
+
+def _side_of(gate: GateSpec) -> str:
+    return "lower" if gate.at_least is not None else "upper"
+
+
+def _bound_cells(marks: ndarray, table: CaseTable, alpha: float) -> Figure | None:
+    shares = marks.mean(axis=1)
+    return _bound_mean(shares, list(table.clusters), alpha)
+
+
+def _bound_mean(values: ndarray, clusters: list[str], alpha: float) -> Figure | None:
+    count = len(values)
+    if not count:
+        return None
+    clustered = len(set(clusters)) < count
+    if not clustered and bool(((values == 0) | (values == 1)).all()):
+        passed = int(values.sum())
+        low = wilson(passed, count, confidence=1 - alpha, side="lower")
+        high = wilson(passed, count, confidence=1 - alpha, side="upper")
+        return _figure(low, high, is_rate=True)
+    if len(set(clusters)) < 2:  # noqa: PLR2004 - one origin has no spread
+        return Figure(value=float(values.mean()), low=None, high=None, n=1, method="too few cases")
+    origins = clusters if clustered else None
+    low, high = _bound_by(values, origins, alpha, "lower"), _bound_by(values, origins, alpha, "upper")
+    share = bool(values.min() >= 0 and values.max() <= 1)
+    found = _figure(low, high, is_rate=False)
+    if not share:
+        return found
+    # No share is below 0 or above 1, whatever a normal approximation says.
+    return Figure(
+        value=found.value,
+        low=max(found.low or 0.0, 0.0),
+        high=min(1.0 if found.high is None else found.high, 1.0),
+        n=found.n,
+        method=found.method,
+    )
+
+
+def _bound_by(values: ndarray, clusters: list[str] | None, alpha: float, side: Side) -> Interval:
+    if clusters is not None or len(values) > _MOST_RESAMPLED:
+        return clustered_mean(values, clusters, confidence=1 - alpha, side=side)
+    return bootstrap_bca(values, confidence=1 - alpha, side=side)
+
+
+def _bound_quantile(table: CaseTable, share: float, alpha: float) -> Figure | None:
+    import numpy as np
+
+    values = table.metrics["latency_s"].ravel()
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return None
+    low = quantile_interval(values, share, confidence=1 - alpha, side="lower")
+    high = quantile_interval(values, share, confidence=1 - alpha, side="upper")
+    return _figure(low, high, is_rate=False)
+
+
+def _figure(low: Interval, high: Interval, *, is_rate: bool) -> Figure:
+    return Figure(
+        value=low.estimate,
+        low=None if math.isinf(low.low) else low.low,
+        high=None if math.isinf(high.high) else high.high,
+        n=low.n,
+        method=low.method,
+        is_rate=is_rate,
+    )
