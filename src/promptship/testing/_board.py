@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
     from promptship.runner import RunLock
 
-__all__ = ["Board", "LocalBoard", "SharedBoard", "read_endings"]
+__all__ = ["Board", "LocalBoard", "SharedBoard", "read_endings", "tell_to_stop"]
 
+_STOP = "stop"
 _LOOK_EVERY_S = 0.01
 _TRY_LEASE_EVERY_S = 0.2
+_STOPPED = Ending(error="the session was stopped", stopped=True)
 
 
 class Board(Protocol):
@@ -96,12 +98,12 @@ class LocalBoard:
         """See `Board.wait_for_cell`."""
         key = (evalset, cell)
         self._wait_until(lambda: key in self._cells or evalset in self.endings)
-        return self._cells.get(key) or self.endings[evalset]
+        return self._cells.get(key) or self.endings.get(evalset, _STOPPED)
 
     def wait_for_ending(self, evalset: str) -> Ending:
         """See `Board.wait_for_ending`."""
         self._wait_until(lambda: evalset in self.endings)
-        return self.endings[evalset]
+        return self.endings.get(evalset, _STOPPED)
 
     def finish(self) -> None:
         """See `Board.finish`; nobody else is there."""
@@ -137,8 +139,12 @@ class SharedBoard(LocalBoard):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the controller has told the workers to end."""
-        return (self._folder / "stop").exists()
+        """Whether the controller, or a worker under -x, has told all workers to end."""
+        return (self._folder / _STOP).exists()
+
+    def stop(self) -> None:
+        """Tell all workers to end."""
+        tell_to_stop(self._folder)
 
     def start(self) -> None:
         """See `Board.start`."""
@@ -178,7 +184,7 @@ class SharedBoard(LocalBoard):
     def _wait_until(self, is_there: Callable[[], bool]) -> None:
         while not is_there():
             if self.is_stopped:
-                raise KeyboardInterrupt
+                return
             if self._lease is None:
                 self.read()
                 self._try_lease()
@@ -235,6 +241,11 @@ class SharedBoard(LocalBoard):
                 return True
             lease.release()
         return False
+
+
+def tell_to_stop(folder: Path) -> None:
+    """Tell the workers that meet in `folder` to end."""
+    (folder / _STOP).touch()
 
 
 def read_endings(folder: Path) -> dict[str, Ending]:

@@ -47,9 +47,13 @@ class EvalsetFile(pytest.File):
         """Check everything that the evaluation needs, and yield its cells and then its gates; nothing is paid."""
         found = self.eval_session.prepare(self.path, self.nodeid)
         for cell, case in found.cells():
-            yield CellItem.from_parent(self, name=_cell_name(cell), evalset=found, cell=cell, case=case)
-        for gate, subject in found.gates():
-            yield GateItem.from_parent(self, name=_gate_name(gate, subject), evalset=found, gate=(gate, subject))
+            yield CellItem.from_parent(self, **self._names(_cell_name(cell)), evalset=found, cell=cell, case=case)
+        for gate in found.gates():
+            yield GateItem.from_parent(self, **self._names(_gate_name(*gate)), evalset=found, gate=gate)
+
+    def _names(self, name: str) -> dict[str, str]:
+        # As text: pytest 9.2 then parts the brackets off, as it does where --lf reads an id back.
+        return {"name": name, "nodeid": f"{self.nodeid}::{name}"}
 
     # Of pytest's own classes a collector's takes no style either.
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
@@ -57,11 +61,7 @@ class EvalsetFile(pytest.File):
         error = excinfo.value
         if isinstance(error, PromptshipError):
             return f"{error}\nhint: {error.hint}" if error.hint else str(error)
-        return (
-            super().repr_failure(excinfo)
-            if style is None
-            else super(pytest.Collector, self).repr_failure(excinfo, style)
-        )
+        return super().repr_failure(excinfo)
 
 
 class EvalItem(pytest.Item):
@@ -80,7 +80,7 @@ class EvalItem(pytest.Item):
     def _fail_unfinished(self, ending: Ending) -> None:
         """Let one item of the evalset say why it was not finished; the others were merely not run."""
         said = ending.error or "the evaluation ended without this item"
-        if not self.evalset.has_told:
+        if not self.evalset.has_told and not ending.stopped:
             self.evalset.has_told = True
             raise DecidedError(said)
         pytest.skip(f"not run: {said}")
@@ -136,6 +136,8 @@ class GateItem(EvalItem):
         if selected < cells:
             pytest.skip(f"a gate is decided on all cells, and {selected} of {cells} are selected")
         ending = self.evalset.session.wait_for_ending(self.evalset)
+        if ending.stopped:
+            pytest.skip(f"not run: {ending.error}")
         if ending.error:
             raise DecidedError(f"no verdict: {ending.error}")
         found = self.evalset.gate_reports(self.gate, ending)

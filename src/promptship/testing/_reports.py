@@ -88,6 +88,7 @@ class Ending:
         gates: What the gates of a complete run say.
         error: Why it could not go on; "" where it did.
         wall_s: Seconds it took.
+        stopped: Whether the session ended before the evaluation did, for a reason that is told elsewhere.
         fails_in_silence: Whether the verdict fails although the evalset has no gate whose item could.
     """
 
@@ -96,6 +97,7 @@ class Ending:
     gates: list[GateReport] = field(default_factory=list)
     error: str = ""
     wall_s: float = 0.0
+    stopped: bool = False
     fails_in_silence: bool = False
 
     @classmethod

@@ -225,6 +225,8 @@ class EvalSession:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
         """End what still goes on, and gather the results where this is no worker."""
+        if isinstance(self._board, SharedBoard) and (session.shouldfail or session.shouldstop):
+            self._board.stop()
         self._finish()
         yield
         if self._board is not None and not self.worker:

@@ -31,10 +31,10 @@ def gather(session: pytest.Session, folder: str) -> Generator[None]:
         session: The controller's session.
         folder: Where the workers met.
     """
-    from promptship.testing._board import read_endings
+    from promptship.testing._board import read_endings, tell_to_stop
 
     meeting = Path(folder)
-    (meeting / "stop").touch()
+    tell_to_stop(meeting)
     yield
     try:
         gathered = Gathered(endings=read_endings(meeting), config=session.config)
