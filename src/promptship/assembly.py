@@ -17,8 +17,10 @@ from promptship.evaluation import (
     PlanEstimate,
     PreparedEvaluation,
     estimate_plan,
+    find_baselines,
     prepare_evaluation,
     run_evaluation,
+    versus_of,
 )
 from promptship.gates import merge_verdicts
 from promptship.models import Budget, Cassette, ModelHub, ResponseCache
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from promptship.domain import Verdict
+    from promptship.gates import Baseline
     from promptship.models import PullProgress
     from promptship.runner import Progress, StopSignal
 
@@ -141,6 +144,9 @@ class Workspace:
             return Cassette.frozen(path)
         if not self.options.record:
             return None
+        # A baseline is recorded beside the candidate, into the same file.
+        if begun := next((one for one in self._cassettes if one.path == path), None):
+            return begun
         cassette = Cassette.record(path, keep=not whole)
         self._cassettes.append(cassette)
         return cassette
@@ -157,6 +163,32 @@ class Workspace:
             UsageError: Something the user has to mend.
         """
         return prepare_evaluation(self.project, evalset, options, _LazyHub(self, evalset, whole=options.is_whole))
+
+    async def find_baselines(
+        self,
+        prepared: PreparedEvaluation,
+        options: EvalOptions,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        stop: StopSignal | None = None,
+    ) -> Callable[[str, str], Baseline] | None:
+        """Find what the gates of an evaluation are decided against; a revision is evaluated first, by the cache mostly.
+
+        Returns:
+            A function from `versus` and a variant's label to its baseline; None where no gate has a `versus`.
+
+        Raises:
+            UsageError: A run or a revision that does not exist.
+            InfrastructureError: The baseline could not be evaluated.
+        """
+        if not versus_of(prepared, options.baseline):
+            return None
+
+        async def evaluate(changed: EvalOptions) -> Run:
+            before = await asyncio.to_thread(self.prepare, prepared.evalset, changed)
+            return await run_evaluation(self.project, before, changed, on_progress=on_progress, stop=stop)
+
+        return await find_baselines(self.project, prepared, options, evaluate)
 
     async def aclose(self, *, whole: bool = True) -> None:
         """Close models, write cassettes and the cache. Harmless when called twice.
@@ -249,14 +281,17 @@ async def evaluate_all(
         InfrastructureError: A run could not go on; the same call resumes it.
         BudgetExceededError: Likewise.
     """
-    prepared = []
-    for evalset in evalsets:
-        prepared.append(await asyncio.to_thread(workspace.prepare, evalset, options))
+    prepared = [await asyncio.to_thread(workspace.prepare, evalset, options) for evalset in evalsets]
     runs = []
     for evaluation in prepared:
         if on_start:
             on_start(evaluation.evalset, evaluation.plan.cells)
-        runs.append(await run_evaluation(workspace.project, evaluation, options, on_progress=on_progress, stop=stop))
+        baseline_of = await workspace.find_baselines(evaluation, options, on_progress=on_progress, stop=stop)
+        runs.append(
+            await run_evaluation(
+                workspace.project, evaluation, options, on_progress=on_progress, stop=stop, baseline_of=baseline_of
+            )
+        )
     verdicts = [run.verdict for run in runs if run.verdict is not None]
     return Evaluation(runs=tuple(runs), verdict=merge_verdicts(verdicts))
 

@@ -44,6 +44,14 @@ _Seed = Annotated[int, typer.Option(help="Seed of the draw.", rich_help_panel=_W
 _Slices = Annotated[
     list[str] | None, typer.Option("--slice", metavar="TAG=VALUE", help="Cases with this tag.", rich_help_panel=_WHICH)
 ]
+_Baseline = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN|REV",
+        help="Decide gates versus a baseline against this: a run, last, a git revision, or base.",
+        rich_help_panel=_WHICH,
+    ),
+]
 _Limit = Annotated[int | None, typer.Option(min=1, help="The first N cases.", rich_help_panel=_WHICH)]
 _Concurrency = Annotated[int | None, typer.Option(min=1, help="Cells in flight.", rich_help_panel=_HOW)]
 _Retries = Annotated[
@@ -84,6 +92,7 @@ def evaluate(
     model: _Model = None,
     repeats: _Repeats = 1,
     pattern: _Pattern = None,
+    baseline: _Baseline = None,
     *,
     last_failed: _LastFailed = False,
     sample: _Sample = None,
@@ -131,6 +140,7 @@ def evaluate(
         selection=Selection(pattern=pattern, sample=sample, seed=seed, slices=_parse_slices(slices or []), limit=limit),
         last_failed=last_failed,
         resume=not no_resume,
+        baseline=baseline,
     )
     command = _Command(context, tuple(evalsets or ()), options, model_options)
     if dry_run:

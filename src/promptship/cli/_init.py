@@ -20,6 +20,10 @@ _FILES = {
     "evalsets/hello.yaml": (
         "prompt: hello\n"
         "scorers: [icontains]\n"
+        "gates:\n"
+        "  - observed(pass_rate) >= 0.5\n"
+        "  # Red where the default branch's version is shown to be better: exact McNemar test, one-sided, alpha 0.05.\n"
+        "  - {metric: pass_rate, versus: base}\n"
         "cases:\n"
         "  - {inputs: {question: What is the capital of France?}, expected: Paris}\n"
         "  - {inputs: {question: What is the capital of Italy?}, expected: Rome}\n"

@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from promptship import __version__
-from promptship.cli import _compare, _convert, _eval, _init, _models, _prompts, _run, _runs, _schema, _score, _status
+from promptship.cli import (
+    _compare,
+    _convert,
+    _eval,
+    _gate,
+    _init,
+    _models,
+    _prompts,
+    _run,
+    _runs,
+    _schema,
+    _score,
+    _status,
+)
 from promptship.cli._console import print_error
 from promptship.cli._streams import flush_stdout, prepare_streams
 from promptship.errors import ExitCode, PromptshipError, StorageError
@@ -63,6 +76,7 @@ app.command("import", rich_help_panel=_PROMPTS)(_convert.import_)
 app.command("export", rich_help_panel=_PROMPTS)(_convert.export)
 app.add_typer(_runs.app, name="runs", rich_help_panel=_EVALUATION)
 app.command("compare", rich_help_panel=_EVALUATION)(_compare.compare)
+app.command("gate", rich_help_panel=_EVALUATION)(_gate.gate)
 app.command("score", rich_help_panel=_EVALUATION)(_score.score)
 app.command("schema", rich_help_panel=_EVALUATION)(_schema.schema)
 app.add_typer(_models.app, name="models", rich_help_panel=_MODELS)

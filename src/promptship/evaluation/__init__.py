@@ -4,11 +4,13 @@ A use case is one function; faces parse, call it and print. Parts come in as arg
 opens a model by itself.
 """
 
+from promptship.evaluation._baselines import baseline_of_run, find_baselines, versus_of
 from promptship.evaluation._calibrate import fit_prior_for, render_prior
 from promptship.evaluation._call import CallResult, call_prompt, prepare_call, stream_prompt
 from promptship.evaluation._compare import collect_examples, compare_runs, compare_variants
 from promptship.evaluation._estimate import PlanEstimate, estimate_plan
 from promptship.evaluation._evaluate import EvalOptions, PreparedEvaluation, prepare_evaluation, run_evaluation
+from promptship.evaluation._judge import judge_run
 from promptship.evaluation._lint import LintReport, lint_prompts
 from promptship.evaluation._python_target import TargetContext
 from promptship.evaluation._status import PromptStatus, compute_status
@@ -21,17 +23,21 @@ __all__ = [
     "PreparedEvaluation",
     "PromptStatus",
     "TargetContext",
+    "baseline_of_run",
     "call_prompt",
     "collect_examples",
     "compare_runs",
     "compare_variants",
     "compute_status",
     "estimate_plan",
+    "find_baselines",
     "fit_prior_for",
+    "judge_run",
     "lint_prompts",
     "prepare_call",
     "prepare_evaluation",
     "render_prior",
     "run_evaluation",
     "stream_prompt",
+    "versus_of",
 ]

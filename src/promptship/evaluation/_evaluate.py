@@ -12,7 +12,7 @@ from promptship.evalsets import Evalset, Selection, load_outputs, select_cases
 from promptship.evaluation._outputs_target import OutputsTarget
 from promptship.evaluation._prompt_target import PromptTarget
 from promptship.evaluation._python_target import PythonTarget, load_callable, source_digest
-from promptship.gates import Policy, check_gates, decide_verdict
+from promptship.gates import Baseline, Policy, check_gates, decide_verdict
 from promptship.runner import Run, RunPlan, execute, list_runs
 from promptship.scorers import ScorerContext, build_scorer
 
@@ -46,6 +46,8 @@ class EvalOptions:
         selection: Which cases.
         last_failed: Only the cases that did not pass in the last finished run of the evalset.
         resume: Continue an unfinished run of the same plan.
+        baseline: What gates against a baseline are decided against: a run, a git revision, `base`; None for each gate's
+            own.
     """
 
     prompts: tuple[str, ...] = ()
@@ -55,6 +57,7 @@ class EvalOptions:
     selection: Selection = field(default_factory=Selection)
     last_failed: bool = False
     resume: bool = True
+    baseline: str | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -99,10 +102,12 @@ def prepare_evaluation(
     targets = tuple(_build_target(project, evalset, version, open_hub) for version in versions)
     context = _scorer_context(project, evalset, versions)
     scorers = tuple(build_scorer(spec, context) for spec in evalset.spec.scorers)
-    check_gates(evalset.spec.gates, (scorer.name for scorer in scorers), path=evalset.spec.path)
+    names = [scorer.name for scorer in scorers]
+    check_gates(evalset.spec.gates, names, path=evalset.spec.path)
     selection = _selection(project, evalset, options)
     cases = _Cases(evalset, selection)
-    count = _check_cases(cases, targets, scorers, context)
+    count, tags = _check_cases(cases, targets, scorers, context)
+    check_gates(evalset.spec.gates, names, path=evalset.spec.path, tags=tags if selection == Selection() else None)
     plan = RunPlan(
         spec=evalset.spec,
         evalset_digest=evalset.digest,
@@ -128,6 +133,7 @@ async def run_evaluation(
     on_progress: Callable[[Progress], None] | None = None,
     on_cell: Callable[[CellRecord], None] | None = None,
     stop: StopSignal | None = None,
+    baseline_of: Callable[[str, str], Baseline] | None = None,
 ) -> Run:
     """Pay for what is not yet paid, score it, and decide the gates.
 
@@ -138,6 +144,7 @@ async def run_evaluation(
         on_progress: Told how far the run is, about ten times a second.
         on_cell: Told each cell as soon as it counts, those of earlier attempts first.
         stop: Ends it early; what is done is kept.
+        baseline_of: Gives what a gate's `versus` names for a variant's label; None where there is no baseline.
 
     Returns:
         The finished run, its verdict saved beside it.
@@ -165,6 +172,7 @@ async def run_evaluation(
         run.summary,
         policy=Policy(max_error_rate=settings.max_error_rate, min_scored=settings.min_scored),
         table_of=run.table,
+        baseline_of=baseline_of,
     )
     run.save_verdict(verdict)
     return run
@@ -290,15 +298,17 @@ def _selection(project: Project, evalset: Evalset, options: EvalOptions) -> Sele
 
 def _check_cases(
     cases: _Cases, targets: tuple[Target, ...], scorers: tuple[CheckedScorer, ...], context: ScorerContext
-) -> int:
-    """Count the cases, and find every case that no call could make right."""
+) -> tuple[int, set[tuple[str, str]]]:
+    """Count the cases, collect their tags, and find every case that no call could make right."""
     renderers = [target.renderer for target in targets if isinstance(target, PromptTarget)]
     problems: list[Problem] = []
+    tags: set[tuple[str, str]] = set()
     count = 0
 
     def look(case: Case) -> None:
         nonlocal count
         count += 1
+        tags.update(case.tags.items())
         problem = _problem_of(case, renderers, scorers, context, render=count <= _RENDERED_FIRST)
         if problem and len(problems) < _MOST_PROBLEMS:
             problems.append(problem)
@@ -310,7 +320,7 @@ def _check_cases(
         raise UsageError(
             f"no case of {cases.evalset.spec.path} is selected", hint="look at --slice, -k, --limit and --sample"
         )
-    return count
+    return count, tags
 
 
 def _problem_of(

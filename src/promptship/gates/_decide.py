@@ -130,7 +130,10 @@ def _combine(gates: list[GateVerdict]) -> Verdict:
     finding: Finding = "fail" if "fail" in findings else "inconclusive" if "inconclusive" in findings else "pass"
     outcome: Outcome = "fail" if "fail" in outcomes else "warn" if "warn" in outcomes else "pass"
     failing = [gate for gate in gates if gate.outcome == "fail"]
+    warning = sum(gate.outcome == "warn" for gate in gates)
     reason = f"{len(failing)} of {len(gates)} gates failed" if failing else f"all {len(gates)} gates pass"
+    if warning and not failing:
+        reason = f"{warning} of {len(gates)} gates only warn"
     return Verdict(finding=finding, outcome=outcome, gates=tuple(gates), reason=reason)
 
 

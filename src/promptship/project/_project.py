@@ -15,7 +15,7 @@ from promptship.domain import ModelConfig, PromptVersion, Reference, parse_refer
 from promptship.errors import Problem, ReferenceNotFoundError, SourceError, UsageError, did_you_mean
 from promptship.project._models_file import ModelCatalog, parse_models
 from promptship.project._root import find_root, load_settings
-from promptship.project._trees import FileTree, GitTree, Tree, read_commit
+from promptship.project._trees import FileTree, GitTree, Tree, find_base, read_commit
 from promptship.prompts import build_closure, collect_partials, decode_source, parse_prompt
 
 if TYPE_CHECKING:
@@ -100,6 +100,10 @@ class Project:
     def git_commit(self) -> str | None:
         """Return the commit of the working tree, with `+dirty` where files differ; None outside git."""
         return read_commit(self.root)
+
+    def base_commit(self) -> str | None:
+        """Return the commit at which the working tree left the default branch; None where there is none."""
+        return find_base(self.root)
 
     def prompt_names(self) -> list[str]:
         """Return the names of all prompts in the working tree, sorted."""

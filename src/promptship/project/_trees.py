@@ -11,7 +11,7 @@ from typing import Protocol
 
 from promptship.errors import ReferenceNotFoundError, SourceError, StorageError, UsageError
 
-__all__ = ["FileTree", "GitTree", "Tree"]
+__all__ = ["FileTree", "GitTree", "Tree", "find_base"]
 
 _LARGEST_FILE = 10 * 2**20
 
@@ -132,6 +132,23 @@ def read_commit(root: Path) -> str | None:
         return None
     changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".")
     return head.decode().strip() + ("+dirty" if changed else "")
+
+
+def find_base(root: Path) -> str | None:
+    """Return the commit at which the working tree left the default branch; None outside git or without such a branch.
+
+    The default branch is what `origin` calls it, else `main`, else `master`; on it the base is its own last commit.
+    """
+    try:
+        named = _git(root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
+        branches = [named.decode().strip()] if named else []
+        for branch in (*branches, "main", "master", "origin/main", "origin/master"):
+            found = _git(root, "merge-base", "HEAD", branch)
+            if found is not None:
+                return found.decode().strip()
+    except UsageError:
+        return None
+    return None
 
 
 def _require_readable(found: os.stat_result, path: str) -> None:

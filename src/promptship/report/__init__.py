@@ -29,7 +29,7 @@ from promptship.report._junit import render_junit
 from promptship.report._markdown import render_markdown
 from promptship.report._reading import as_text, explain
 from promptship.report._run_like import RunLike
-from promptship.report._terminal import render_terminal
+from promptship.report._terminal import render_terminal, render_verdict
 
 __all__ = [
     "EXPORT_FORMATS",
@@ -54,6 +54,7 @@ __all__ = [
     "render_junit",
     "render_markdown",
     "render_terminal",
+    "render_verdict",
     "to_frame",
     "write_csv",
     "write_html",

@@ -36,8 +36,7 @@ __all__ = [
 _LEAST_N = 5
 _STANDARD_ERRORS = 2
 _THRESHOLD = re.compile(r"(>=|<=)\s*([-+]?[0-9.]+(?:[eE][-+]?\d+)?)")
-_NO_INTERVAL = "decided on the observed figure, no interval yet"
-_BOUNDED = ("pass_rate",)
+_NO_INTERVAL = "no interval"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +76,17 @@ def headline(runs: Sequence[RunLike]) -> str:
     if merge_outcomes(runs) is None:
         unfinished = any(run.manifest.finished is None for run in runs)
         return "a run did not finish" if unfinished else "the gates were not asked"
-    if failed := sum(gate.outcome == "fail" for gate in gates):
-        return _share_of(failed, len(gates), "failed")
+    if failing := [gate for gate in gates if gate.outcome == "fail"]:
+        open_only = all(gate.finding == "inconclusive" and gate.decided_by != "observed" for gate in failing)
+        return _share_of(len(failing), len(gates), "could not be decided" if open_only else "failed")
     if warned := sum(gate.outcome == "warn" for gate in gates):
         return _share_of(warned, len(gates), "warned")
     return _share_of(len(gates), len(gates), "passed") if gates else "there were no gates"
 
 
 def reason_of(gate: GateVerdict) -> str:
-    """Return the gate's reason, and say where a rate was decided without the interval it should have."""
-    undecided_bound = gate.decided_by == "observed" and gate.low is None and gate.gate.startswith(_BOUNDED)
-    if undecided_bound and gate.value is not None and "observed figure" not in gate.reason:
+    """Return the gate's reason; a figure that was decided without an interval says so."""
+    if gate.decided_by == "observed" and gate.low is None and gate.high is None and gate.value is not None:
         return f"{gate.reason}; {_NO_INTERVAL}" if gate.reason else _NO_INTERVAL
     return gate.reason
 

@@ -23,10 +23,10 @@ from promptship.report._width import display_width, fill, shorten, wrap
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from promptship.domain import CellRecord, GateVerdict, GroupSummary, Outcome, Totals
+    from promptship.domain import CellRecord, GateVerdict, GroupSummary, Outcome, Totals, Verdict
     from promptship.report._run_like import RunLike
 
-__all__ = ["render_terminal"]
+__all__ = ["render_terminal", "render_verdict"]
 
 _Colour = Literal["red", "green", "yellow", "dim", "bold", "badge-pass", "badge-warn", "badge-fail"]
 _CODES: dict[_Colour, str] = {
@@ -81,10 +81,28 @@ def render_terminal(runs: Sequence[RunLike], *, color: bool, width: int, failure
     page = _Page(width=max(width, _NARROWEST), color=color)
     lines = [*_verdict(page, runs)]
     for run in runs:
-        lines += ["", *_heading(page, run), *_variants(page, run), *_slices(page, run), *_gates(page, run)]
+        lines += ["", *_heading(page, run), *_variants(page, run), *_slices(page, run), *_gates(page, run.verdict)]
         lines += _failures(page, run, failures)
     # Last, over whole lines: wrapping may put a command at the start of a line where none was before.
     return escape_ci_log("\n".join(lines)) + "\n"
+
+
+def render_verdict(run: RunLike, verdict: Verdict, *, color: bool, width: int) -> str:
+    """Render what gates say of a stored run.
+
+    Args:
+        run: What was judged.
+        verdict: What was decided; not the one that the run was stored with.
+        color: Whether to use ANSI colours.
+        width: Columns of the terminal; below 40 is taken as 40.
+    """
+    page = _Page(width=max(width, _NARROWEST), color=color)
+    badges: dict[Outcome, _Colour] = {"pass": "badge-pass", "warn": "badge-warn", "fail": "badge-fail"}
+    word = verdict.outcome.upper()
+    first = page.paint(f" {word} ", badges[verdict.outcome]) if color else word
+    lines = [f"{first} {page.clean(verdict.reason, page.width)}"]
+    lines.append(page.clean(f"{run.manifest.evalset}, run {run.manifest.run_id}", page.width))
+    return escape_ci_log("\n".join([*lines, *_gates(page, verdict)])) + "\n"
 
 
 def _verdict(page: _Page, runs: Sequence[RunLike]) -> Iterator[str]:
@@ -175,11 +193,11 @@ def _slices(page: _Page, run: RunLike) -> Iterator[str]:
         yield f"    … and {len(found) - _MOST_SLICES} more"
 
 
-def _gates(page: _Page, run: RunLike) -> Iterator[str]:
-    if not run.verdict or not run.verdict.gates:
+def _gates(page: _Page, verdict: Verdict | None) -> Iterator[str]:
+    if not verdict or not verdict.gates:
         return
     yield "  gates"
-    gates = run.verdict.gates
+    gates = verdict.gates
     values = [_value(gate) for gate in gates]
     value_width = max(map(display_width, values))
     word_width = max(len(_word(gate)) for gate in gates)
