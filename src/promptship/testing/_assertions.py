@@ -41,6 +41,8 @@ def assert_eval(
     Example:
         >>> assert_eval("Paris is the capital.", "icontains", expected="paris")
     """
+    __tracebackhide__ = True  # pytest shows the caller's line then
+
     from promptship.runner import Run
 
     if isinstance(subject, Run):

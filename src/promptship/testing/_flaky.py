@@ -60,6 +60,7 @@ def flaky_budget(k: int, n: int) -> Callable[[F], F]:
 
 def _sample(function: Callable[..., Any], k: int, n: int) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
         tally = _Tally(k, n)
         for sample in range(n):
             token = _SAMPLE.set(sample)
@@ -77,6 +78,7 @@ def _sample(function: Callable[..., Any], k: int, n: int) -> Callable[..., None]
 
 def _sample_async(function: Callable[..., Any], k: int, n: int) -> Callable[..., Any]:
     async def run(*args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
         tally = _Tally(k, n)
         for sample in range(n):
             token = _SAMPLE.set(sample)
@@ -105,6 +107,7 @@ class _Tally:
         Raises:
             AssertionError: It is one too many.
         """
+        __tracebackhide__ = True
         self._failures.append((sample, failure))
         if len(self._failures) <= self._k:
             return

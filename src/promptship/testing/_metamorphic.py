@@ -109,15 +109,19 @@ class _Question:
     @property
     def claim(self) -> str:
         """The question as the sentence that is to be shown."""
-        change = self.change if isinstance(self.change, str) else getattr(self.change, "__name__", "a list of changes")
-        metric = self.metric if isinstance(self.metric, str) else getattr(self.metric, "__name__", "the measure")
+        change, metric = _name_of(self.change, "the change"), _name_of(self.metric, "the measure")
         does = {
             "increase": f"raises {metric}",
             "decrease": f"lowers {metric}",
-            "no_decrease": f"lowers {metric} by less than {self.margin:g}",
-            "no_increase": f"raises {metric} by less than {self.margin:g}",
+            "no_decrease": f"does not lower {metric} by {self.margin:g}",
+            "no_increase": f"does not raise {metric} by {self.margin:g}",
         }
-        return f"{change!r} in {self.input!r} {does[self.expect]}"
+        return f"{change} in {self.input!r} {does[self.expect]}"
+
+
+def _name_of(thing: object, nameless: str) -> str:
+    name = thing if isinstance(thing, str) else getattr(thing, "__name__", nameless)
+    return nameless if name == "<lambda>" else name
 
 
 def open_metamorphic(session: EvalSession, item: pytest.Item) -> Metamorphic:
@@ -130,7 +134,6 @@ def open_metamorphic(session: EvalSession, item: pytest.Item) -> Metamorphic:
     workspace = session.workspace_of_test(item)
     found = pay(session, _ask(workspace, question), workspace)
     item.user_properties.append(("promptship.metamorphic", found.finding))
-    item.add_report_section("call", "promptship", str(found))
     return found
 
 

@@ -27,14 +27,20 @@ def mark_differences(expected: str, given: str) -> str:
     before, after = _WORDS.findall(expected), _WORDS.findall(given)
     if expected == given or max(len(before), len(after)) > _MOST_WORDS:
         return ""
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    if matcher.ratio() < _LEAST_ALIKE:
+    steps = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    shared = [word for kind, _, _, j1, j2 in steps if kind == "equal" for word in after[j1:j2]]
+    if _count(shared) < _LEAST_ALIKE * max(_count(before), _count(after)):
         return ""
     parts = []
-    for kind, i1, i2, j1, j2 in matcher.get_opcodes():
+    for kind, i1, i2, j1, j2 in steps:
         gone, come = "".join(before[i1:i2]), "".join(after[j1:j2])
         if kind == "equal":
             parts.append(come)
             continue
         parts += [f"[-{gone}-]" if gone else "", f"{{+{come}+}}" if come else ""]
     return "".join(parts)
+
+
+def _count(words: list[str]) -> int:
+    """Count words and signs; blanks stand between any two texts."""
+    return sum(not word.isspace() for word in words)
