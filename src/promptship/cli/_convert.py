@@ -93,6 +93,11 @@ def _finish(
     raise typer.Exit(2 if failed else 0)
 
 
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 def _as_json(conversion: Conversion, action: str, *, written: bool, existing: set[str]) -> dict[str, object]:
     kinds = ("refused", "lost", "changed", "note")
     return {
@@ -111,7 +116,7 @@ def _print(conversion: Conversion, root: Path, *, writes: bool, strict: bool) ->
 
     for file in conversion.files:
         verb = ("extended" if file.extends else "wrote") if writes else "would write"
-        typer.echo(f"{verb} {escape_terminal(str(root / file.path))}")
+        typer.echo(f"{verb} {escape_terminal(_shown(root / file.path))}")
     for remark in conversion.remarks:
         note(f"{remark.kind}: {escape_terminal(str(remark))}")
         if remark.hint:

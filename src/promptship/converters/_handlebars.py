@@ -164,7 +164,7 @@ class HandlebarsReader:
     def _json(self, call: _Call, line: int) -> Node:
         if len(call.words) != 1:
             raise UntranslatableError("json takes one value", line)
-        message = "json prints a blank after commas and colons here"
+        message = "JSON is printed with its keys sorted here, and with a blank after commas and colons"
         self.notes.append(("json", message, line))
         indent = call.named.get("indent")
         return Print(Filtered("tojson", call.words[0], (indent,) if indent is not None else ()), line)

@@ -11,7 +11,15 @@ from promptship.converters._tree import UntranslatableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SIMPLE_PLACEHOLDER", "Region", "has_template", "placeholders_in", "rewrite_nunjucks", "scan_regions"]
+__all__ = [
+    "SIMPLE_PLACEHOLDER",
+    "Region",
+    "has_template",
+    "keep_white_space",
+    "placeholders_in",
+    "rewrite_nunjucks",
+    "scan_regions",
+]
 
 SIMPLE_PLACEHOLDER: Final = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}")
 _PARTIAL: Final = re.compile(r"(\{%[^%]*$|\{\{[^}]*$|\{#[^#]*$)", re.MULTILINE)
@@ -31,6 +39,7 @@ _KNOWN_FILTERS: Final = {
     *("sort", "string", "striptags", "sum", "title", "trim", "truncate", "upper", "urlencode", "wordcount", "dictsort"),
 }
 _STATEMENTS: Final = {"if", "elif", "else", "endif", "for", "endfor", "set", "endset", "macro", "endmacro"}
+_FILE_STATEMENTS: Final = {"include", "import", "from", "extends"}
 _RENAMED: Final = {"elseif": "elif"}
 _RAW_WORDS: Final = {"raw", "verbatim"}
 _CALLABLE: Final = {"range", "and", "or", "not", "in", "if", "else"}
@@ -86,6 +95,32 @@ def rewrite_nunjucks(source: str, *, first_line: int = 1) -> str:
     for index, region in enumerate(regions):
         following = regions[index + 1] if index + 1 < len(regions) else None
         made.append(_rewrite(region, "".join(made[-2:]), following))
+    return "".join(made)
+
+
+def keep_white_space(source: str, *, first_line: int = 1) -> str:
+    r"""Rewrite Jinja2 of an environment that trims nothing for ours, which trims blocks; nothing else changes.
+
+    Raises:
+        UntranslatableError: A tag that is not closed, or that takes in another file.
+
+    Example:
+        >>> keep_white_space("{% if a %}\n  {% endif %}\n")
+        '{% if a +%}\n  {%+ endif +%}\n'
+    """
+    regions = list(scan_regions(source, first_line))
+    made: list[str] = []
+    for index, region in enumerate(regions):
+        following = regions[index + 1] if index + 1 < len(regions) else None
+        if region.kind == "{{":
+            made.append(f"{{{{{region.content}}}}}")
+        elif region.kind == "{%":
+            inside, left, right = _dashes(region.content)
+            if inside.split(" ", 1)[0] in _FILE_STATEMENTS:
+                raise UntranslatableError(f"'{{% {inside} %}}' takes in another file", region.line)
+            made.append(_statement_tag(inside, left, right, "".join(made[-2:]), following))
+        else:
+            made.append(_rewrite(region, "", following))
     return "".join(made)
 
 
@@ -155,10 +190,15 @@ def _rewrite(region: Region, before: str, following: Region | None) -> str:
             inside, left, right = _dashes(region.content)
             return f"{{{{{left} {_expression(inside, region.line)} {right}}}}}"
     inside, left, right = _dashes(region.content)
+    return _statement_tag(_statement(inside, region.line), left, right, before, following)
+
+
+def _statement_tag(inside: str, left: str, right: str, before: str, following: Region | None) -> str:
+    """Write a tag that keeps the white space around it, where no dash takes it away."""
     line = before[before.rfind("\n") + 1 :]
     left = left or ("+" if line and not line.strip(" \t") else "")
     right = right or ("+" if following is not None and following.content.startswith("\n") else "")
-    return f"{{%{left} {_statement(inside, region.line)} {right}%}}"
+    return f"{{%{left} {inside} {right}%}}"
 
 
 def _dashes(content: str) -> tuple[str, str, str]:

@@ -87,7 +87,12 @@ class PromptReader:
     def _body(self, source: _Source, ledger: Ledger) -> str:
         messages = _messages(source)
         if re.search(r"\|\s*dump\b", source.text):
-            ledger.add("changed", "json", "JSON is printed with a blank after commas and colons here", line=source.line)
+            ledger.add(
+                "changed",
+                "json",
+                "JSON is printed with its keys sorted here, and with a blank after commas and colons",
+                line=source.line,
+            )
         if messages is None:
             text = f"{self.prefix}{source.text}{self.suffix}"
             return rewrite_nunjucks(text, first_line=source.line)

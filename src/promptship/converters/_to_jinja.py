@@ -68,20 +68,21 @@ def render_expression(value: Expr) -> str:
     """
     match value:
         case Path(root, steps):
-            return root + "".join(map(_step, steps))
+            made = root + "".join(map(_step, steps))
         case Const(constant):
-            return _constant(constant)
+            made = _constant(constant)
         case LoopValue(what):
-            return f"loop.{what}"
+            made = f"loop.{what}"
         case Not(inner):
-            return f"not {_operand(inner)}"
+            made = f"not {_operand(inner)}"
         case Join(how, left, right) | Compare(how, left, right):
-            return f"{_operand(left)} {how} {_operand(right)}"
+            made = f"{_operand(left)} {how} {_operand(right)}"
         case Filtered(name, inner, arguments):
             given = f"({', '.join(map(render_expression, arguments))})" if arguments else ""
-            return f"{_operand(inner)} | {name}{given}"
+            made = f"{_operand(inner)} | {name}{given}"
         case Bare(inner, null):
-            return f"{render_expression(inner)} | default(''{', true' if null else ''})"
+            made = f"{render_expression(inner)} | default(''{', true' if null else ''})"
+    return made
 
 
 def _operand(value: Expr) -> str:

@@ -87,7 +87,7 @@ def _stage(target: Path, text: str) -> Path:
 def _differs(path: Path, text: str) -> bool:
     try:
         return path.read_bytes() != text.encode()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return path.is_symlink()
     except OSError:
         return True

@@ -20,8 +20,8 @@ INPUTS = {
     "n": 3,
 }
 
-# What npm's dotprompt 1.1.2 (Handlebars 4.7) renders from these bodies and the inputs above; white space at the edges of
-# messages apart. Besides these, 274 random templates were compared.
+# What npm's dotprompt 1.1.2 (Handlebars 4.7) renders from these bodies and the inputs above; white space at the edges
+# of messages apart. Besides these, 391 random templates were compared.
 ANSWERS = [
     ("Hello {{name}}!", "Hello Ann {{x}}!"),
     ("{{{name}}} {{user.city}}{{opt}}", "Ann {{x}} Oslo"),

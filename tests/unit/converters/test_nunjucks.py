@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from promptship.converters._nunjucks import rewrite_nunjucks
@@ -59,11 +59,5 @@ def test_what_reads_the_environment_or_runs_code_is_refused(source, said):
 
 @given(st.text(st.sampled_from("ab {}%#\n'\"-"), max_size=40))
 def test_text_without_placeholders_comes_out_as_it_went_in(text):
-    try:
-        made = rewrite_nunjucks(f"|{text}|")
-        rendered = render(made)
-    except (UntranslatableError, Exception) as error:  # noqa: BLE001 - a refusal of either reader is fine
-        assert "{" in text, error
-        return
-    if "{{" not in text and "{%" not in text and "{#" not in text:
-        assert rendered == f"|{text}|".strip()
+    assume("{{" not in text and "{%" not in text and "{#" not in text)
+    assert render(rewrite_nunjucks(f"|{text}|")) == f"|{text}|"
