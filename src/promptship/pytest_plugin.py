@@ -63,8 +63,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
     """Explain a comparison with an answer of a prompt."""
-    # What no test has imported cannot stand in one of its comparisons.
-    if "promptship.testing" not in sys.modules:
+    # What no test was given cannot stand in one of its comparisons.
+    if "promptship.testing._answer" not in sys.modules:
         return None
     from promptship.testing import explain_comparison
 

@@ -210,8 +210,8 @@ class SharedBoard(LocalBoard):
         if self._out is not None:
             self._out.write(json.dumps(row).encode() + b"\n")
 
-    def read(self) -> None:
-        """Take in the lines that are new."""
+    def read(self, is_wanted: Callable[[bytes], bool] = bool) -> None:
+        """Take in the lines that are new, as far as they are wanted; by default those that are not empty."""
         try:
             with (self._folder / "results.jsonl").open("rb") as file:
                 file.seek(self._offset)
@@ -220,7 +220,7 @@ class SharedBoard(LocalBoard):
             return
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
-        for line in whole.splitlines():
+        for line in filter(is_wanted, whole.splitlines()):
             self._take_in(line)
 
     def _take_in(self, line: bytes) -> None:
@@ -251,7 +251,7 @@ def tell_to_stop(folder: Path) -> None:
 def read_endings(folder: Path) -> dict[str, Ending]:
     """Return how the evalsets of a session ended that workers have put up in `folder`."""
     board = SharedBoard(lambda: None, folder, "")
-    board.read()
+    board.read(lambda line: b'"ending"' in line)
     return board.endings
 
 

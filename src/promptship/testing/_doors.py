@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from promptship.testing._naming import is_wanted
-from promptship.testing._prompt_run import PromptRun, marker_options
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     import pytest
 
     from promptship.testing._metamorphic import Metamorphic
+    from promptship.testing._prompt_run import PromptRun
 
 __all__ = ["collect_evalset", "gather_session", "open_metamorphic", "open_prompt_run"]
 
@@ -48,6 +48,7 @@ def open_prompt_run(request: pytest.FixtureRequest) -> PromptRun:
     Raises:
         UsageError: The test's marker is wrong.
     """
+    from promptship.testing._prompt_run import PromptRun, marker_options
     from promptship.testing._session import session_of
 
     options = marker_options(request.node.get_closest_marker("promptship"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from promptship.errors import PromptshipError
 from promptship.testing._cell_report import CellReporter
 from promptship.testing._matrix import GuardedTarget, split_into_pieces
-from promptship.testing._reports import CellId, Ending, GateReport
+from promptship.testing._reports import CellId, Ending, GateReport, RunFigures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,7 @@ class Engine:
         verdict = runs[0].verdict if complete and runs else None
         has_gates = bool(job.prepared.evalset.spec.gates)
         return Ending(
-            run_dirs=[str(run.directory) for run in runs],
+            runs=[RunFigures.of(run) for run in runs],
             complete=complete,
             gates=[GateReport.of(gate) for gate in verdict.gates] if verdict else [],
             wall_s=time.perf_counter() - started,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from promptship.domain import CaseOutcome, Finding, GateVerdict, Outcome
+    from promptship.runner import Run
 
-__all__ = ["CellId", "CellReport", "Ending", "GateReport"]
+__all__ = ["CellId", "CellReport", "Ending", "GateReport", "RunFigures"]
 
 Decision = Literal["passed", "failed", "tolerated", "skipped"]
 """What becomes of an item: `tolerated` is an expected failure, since something else decides."""
@@ -79,11 +80,43 @@ class GateReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunFigures:
+    """What the session's summary says of a finished run, so that a controller need not read it again.
+
+    Attributes:
+        directory: The run's folder; its name is the run's id.
+        outcomes: Cells by outcome, without those that are none.
+        requests: Calls that were made.
+        cached: Calls that were answered without one.
+        cost_usd: What was paid; None where a price is unknown.
+    """
+
+    directory: str
+    outcomes: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+    cached: int = 0
+    cost_usd: float | None = 0.0
+
+    @classmethod
+    def of(cls, run: Run) -> RunFigures:
+        """Take over what a summary says of a run."""
+        totals = run.summary.overall.totals
+        outcomes = {name: getattr(totals, name) for name in ("passed", "failed", "error", "unscored")}
+        return cls(
+            directory=str(run.directory),
+            outcomes={name: count for name, count in outcomes.items() if count},
+            requests=totals.requests,
+            cached=totals.cached,
+            cost_usd=totals.cost_usd,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """How the evaluation of one evalset ended.
 
     Attributes:
-        run_dirs: Folders of the finished runs; several where cases were deselected unevenly, none where none finished.
+        runs: The finished runs; several where cases were deselected unevenly, none where none finished.
         complete: Whether all of its cells were selected.
         gates: What the gates of a complete run say.
         error: Why it could not go on; "" where it did.
@@ -92,7 +125,7 @@ class Ending:
         fails_in_silence: Whether the verdict fails although the evalset has no gate whose item could.
     """
 
-    run_dirs: list[str] = field(default_factory=list)
+    runs: list[RunFigures] = field(default_factory=list)
     complete: bool = True
     gates: list[GateReport] = field(default_factory=list)
     error: str = ""
@@ -103,4 +136,5 @@ class Ending:
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Ending:
         """Undo `dataclasses.asdict`."""
-        return cls(**{**row, "gates": [GateReport(**gate) for gate in row["gates"]]})
+        runs = [RunFigures(**run) for run in row["runs"]]
+        return cls(**{**row, "runs": runs, "gates": [GateReport(**gate) for gate in row["gates"]]})

@@ -52,7 +52,8 @@ class CollectedEvalset:
         session: The session.
         workspace: Where it is evaluated.
         prepared: The evaluation of all its cells.
-        selected: The cells that pytest runs.
+        all_cells: Its cells, in the order in which the runner takes them; empty until they were collected.
+        selected: Those of them that pytest runs.
         has_told: Whether an item has said why the evaluation ended early.
     """
 
@@ -61,6 +62,7 @@ class CollectedEvalset:
     session: EvalSession
     workspace: Workspace
     prepared: PreparedEvaluation
+    all_cells: list[CellId] = field(default_factory=list)
     selected: list[CellId] = field(default_factory=list)
     has_told: bool = False
 
@@ -70,8 +72,11 @@ class CollectedEvalset:
         return len(self.selected), self.prepared.plan.cells
 
     def cells(self) -> Iterator[tuple[CellId, Case]]:
-        """Yield all cells with their cases."""
-        return cells_of(self.prepared)
+        """Yield all cells with their cases, and remember which they are."""
+        self.all_cells = []
+        for cell, case in cells_of(self.prepared):
+            self.all_cells.append(cell)
+            yield cell, case
 
     def gates(self) -> Iterator[tuple[str, str]]:
         """Yield each gate with the label of the variant that it judges, or "" where there is one variant."""
@@ -212,7 +217,7 @@ class EvalSession:
                 chosen.setdefault(item.evalset.name, set()).add(item.cell)
         for evalset in self._evalsets.values():
             wanted = chosen.get(evalset.name, set())
-            evalset.selected = [cell for cell, _ in evalset.cells() if cell in wanted]
+            evalset.selected = [cell for cell in evalset.all_cells if cell in wanted]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:

@@ -58,14 +58,14 @@ class Gathered:
 
     @cached_property
     def runs(self) -> dict[str, list[Run]]:
-        """The finished runs of each evalset.
+        """The finished runs of each evalset, for reports; the summary does without them.
 
         Raises:
             StorageError: One cannot be read.
         """
         from promptship.runner import Run
 
-        return {name: [Run.load(Path(one)) for one in ending.run_dirs] for name, ending in self.endings.items()}
+        return {name: [Run.load(Path(one.directory)) for one in ending.runs] for name, ending in self.endings.items()}
 
     def apply_to(self, session: pytest.Session) -> None:
         """Let a verdict that no item stands for fail the session."""
@@ -98,20 +98,22 @@ class SummaryPlugin:
 
     def _lines(self) -> Iterator[str]:
         for name, ending in self._gathered.endings.items():
-            yield from _describe(name, ending, self._gathered.runs[name])
+            yield from _describe(name, ending)
 
     def _write_reports(self, say: Callable[[str], None]) -> None:
-        runs = [run for found in self._gathered.runs.values() for run in found]
         path = self._gathered.config.getoption("promptship_report")
-        if path and runs:
-            written = write_session_report(self._gathered.config.invocation_params.dir / path, runs)
+        if path and any(ending.runs for ending in self._gathered.endings.values()):
+            written = write_session_report(self._gathered.config.invocation_params.dir / path, self._runs())
             say(f"report: {written}")
         if os.environ.get("GITHUB_ACTIONS") == "true":
             from promptship.testing._github import annotate, append_summary
 
-            append_summary(self._gathered.endings, runs)
+            append_summary(self._gathered.endings, self._runs())
             for line in annotate(self._gathered):
                 say(line)
+
+    def _runs(self) -> list[Run]:
+        return [run for found in self._gathered.runs.values() for run in found]
 
 
 def write_session_report(path: Path, runs: list[Run]) -> Path:
@@ -139,14 +141,15 @@ def write_session_report(path: Path, runs: list[Run]) -> Path:
     return path
 
 
-def _describe(name: str, ending: Ending, runs: list[Run]) -> Iterator[str]:
-    totals = [run.summary.overall.totals for run in runs]
-    outcomes = ("passed", "failed", "error", "unscored")
-    counts = {outcome: sum(getattr(one, outcome) for one in totals) for outcome in outcomes}
-    costs = [one.cost_usd for one in totals]
+def _describe(name: str, ending: Ending) -> Iterator[str]:
+    counts: dict[str, int] = {}
+    for run in ending.runs:
+        for outcome, count in run.outcomes.items():
+            counts[outcome] = counts.get(outcome, 0) + count
+    costs = [run.cost_usd for run in ending.runs]
     cost = "unknown cost" if None in costs else f"{sum(cost or 0.0 for cost in costs):.4f} USD"
-    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing finished"
-    calls = f"{sum(one.requests for one in totals)} calls, {sum(one.cached for one in totals)} cached"
+    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "nothing finished"
+    calls = f"{sum(run.requests for run in ending.runs)} calls, {sum(run.cached for run in ending.runs)} cached"
     partial = "" if ending.complete else " of a part of its cells"
     yield f"{name}: {said}{partial}; {calls}, {cost}, {ending.wall_s:.1f} s"
     for gate in ending.gates:
@@ -154,5 +157,5 @@ def _describe(name: str, ending: Ending, runs: list[Run]) -> Iterator[str]:
         yield f"  {gate.outcome} {gate.gate}{subject}: {gate.describe()}"
     if ending.error:
         yield f"  not finished: {ending.error}"
-    for run in runs:
-        yield f"  promptctl runs open {run.manifest.run_id}"
+    for run in ending.runs:
+        yield f"  promptctl runs open {Path(run.directory).name}"

@@ -14,11 +14,12 @@ from promptship.testing import flaky_budget
 from promptship.testing._board import LocalBoard, SharedBoard, read_endings, tell_to_stop
 from promptship.testing._loop import SessionLoop
 from promptship.testing._naming import _find_evalsets_folder
-from promptship.testing._reports import CellId, CellReport, Ending, GateReport
+from promptship.testing._reports import CellId, CellReport, Ending, GateReport, RunFigures
 from promptship.testing._window import Window
 
 CELL = CellId("a", "echo", 0)
 REPORT = CellReport(outcome="passed", decision="passed", properties=[("case", "a")])
+FIGURES = RunFigures(directory="runs/x", outcomes={"passed": 3}, requests=3)
 GATE = GateReport(gate="pass_rate >= 0", subject="", finding="pass", outcome="pass", value=1.0, n=3)
 
 
@@ -76,12 +77,12 @@ def test_one_worker_executes_and_all_read(tmp_path):
     strange = CellId("\ud800", "echo", 1)
     first.put_cell("set", CELL, REPORT)
     first.put_cell("set", strange, REPORT)
-    first.put_ending("set", Ending(run_dirs=["x"], gates=[GATE]))
+    first.put_ending("set", Ending(runs=[FIGURES], gates=[GATE]))
     assert second.wait_for_cell("set", CELL) == CellReport(
         outcome="passed", decision="passed", properties=[["case", "a"]]
     )
     assert second.wait_for_cell("set", strange).outcome == "passed"
-    assert second.wait_for_ending("set") == Ending(run_dirs=["x"], gates=[GATE]) == read_endings(folder)["set"]
+    assert second.wait_for_ending("set") == Ending(runs=[FIGURES], gates=[GATE]) == read_endings(folder)["set"]
     second.finish()
     first.finish()
     first.close()
@@ -200,7 +201,7 @@ def test_annotations_are_escaped_as_github_reads_them():
 
 
 def test_reports_survive_json():
-    ending = Ending(run_dirs=["a"], gates=[GATE], error="x", wall_s=1.5)
+    ending = Ending(runs=[FIGURES], gates=[GATE], error="x", wall_s=1.5)
     from dataclasses import asdict
 
     assert Ending.from_json(json.loads(json.dumps(asdict(ending)))) == ending
