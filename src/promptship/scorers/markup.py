@@ -192,7 +192,7 @@ _IS_XML = ScorerInfo(
     summary="The output is one well-formed XML document, with the required elements.",
     value=_REQUIRED,
     value_is="optional",
-    deviation="Documents with a document type definition fail, as promptfoo's with an internal subset do. Prefixes of"
+    deviation="Documents with a document type definition fail, since one can make a parser read files. Prefixes of"
     " name spaces are left out of paths.",
     examples=(
         ScorerExample(
@@ -214,7 +214,8 @@ _CONTAINS_XML = ScorerInfo(
 _IS_HTML = ScorerInfo(
     type="is-html",
     summary="The output is an HTML document, or HTML elements with no text beside them.",
-    deviation="Tags are checked, not rules about what may stand in what. Elements that HTML does not know fail.",
+    deviation="Tags are checked, not rules about what may stand in what. Elements that HTML does not know fail, so that"
+    " XML is not taken for it, and text outside of all elements does.",
     examples=(
         ScorerExample(scorer={"type": "is-html"}, passes="<h1>Hi</h1><p>Welcome<br>back</p>", fails="Hi <b>you</b>"),
     ),

@@ -213,7 +213,7 @@ _FINISH_REASON = ScorerInfo(
     summary="The model stopped for this reason.",
     value=f"one of {', '.join(_REASONS)}, or a list of them",
     value_is="compared",
-    deviation="A reason that does not exist is an error before the run. Lists are taken.",
+    deviation="A reason that does not exist is an error before the run, since no answer could pass. Lists are taken.",
     examples=(
         ScorerExample(
             scorer={"type": "finish-reason", "value": "stop"},

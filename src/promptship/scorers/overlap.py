@@ -42,7 +42,7 @@ _WORD = re.compile(r"[^\W_]+")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _TOKENIZERS = ("13a", "intl", "zh", "char", "none")
-_ROUGE_MEASURES = ("recall", "precision", "fmeasure")
+_ROUGE_MEASURES = ("fmeasure", "recall", "precision")
 _LARGEST_N = 9
 
 
@@ -344,16 +344,19 @@ def _info(name: str, summary: str, fails: str, *, default: float = 0.5, **fields
 
 _ROUGE = _info(
     "rouge-n",
-    "Enough of the reference's n-grams appear in the output.",
+    "The output and the reference share enough n-grams: F1 of precision and recall.",
     "a dog",
     default=0.75,
-    definition="rouge-1-recall[rouge-score]",
+    definition="rouge-1-fmeasure[rouge-score]",
     params={
         "n": "words in an n-gram, 1 to 9; 1 unless given",
-        "measure": "recall (default), precision or fmeasure",
+        "measure": "fmeasure (default), recall or precision",
         "stemmer": "true compares word stems (English)",
     },
-    deviation="Computed by rouge-score with words of every script, where promptfoo uses js-rouge's English tokeniser.",
+    deviation=(
+        "Computed by rouge-score, the definition of published figures, with words of every script; promptfoo's js-rouge"
+        " splits as the Penn Treebank does, so that punctuation counts as words."
+    ),
 )
 _BLEU = _info(
     "bleu",
@@ -397,7 +400,7 @@ _METEOR = _info(
     },
     deviation=(
         "Without WordNet synonyms, which would need data that is downloaded: exact and stemmed matches only, so scores"
-        " are equal or lower."
+        " are equal or lower. promptfoo needs a package that it does not install."
     ),
 )
 _F1 = _info(

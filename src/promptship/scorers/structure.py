@@ -200,7 +200,9 @@ _CONTAINS_JSON = ScorerInfo(
     summary="A JSON object stands somewhere in the output, and fits the schema if there is one.",
     value=_SCHEMA_VALUE,
     value_is="optional",
-    deviation=_STRICT + " Only JSON counts, not YAML or JSON with comments. With a schema lists are looked at too.",
+    deviation=_STRICT
+    + " Only JSON counts, not YAML or JSON with comments, which no JSON parser of a caller reads. With a schema"
+    " lists are looked at too.",
     examples=(
         ScorerExample(scorer={"type": "contains-json"}, passes='Here it is: {"age": 3}', fails="See [1]."),
         ScorerExample(

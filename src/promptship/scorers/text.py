@@ -310,12 +310,15 @@ def _seek(
     name: str, summary: str, test: Callable[[str, str], bool], verb: str, example: tuple[str, str, str]
 ) -> ScorerFactory:
     value, passes, fails = example
+    is_ours = name == "ends-with"
+    deviation = "With no value it takes the case's `expected`, or any of its `references`: one scorer for all cases."
     info = ScorerInfo(
         type=name,
         summary=summary,
         value="text or a number",
         value_is="compared",
-        deviation="With no value it takes the case's `expected`, or any of its `references`.",
+        origin="promptship" if is_ours else "promptfoo",
+        deviation="" if is_ours else deviation,
         examples=(ScorerExample(scorer={"type": name, "value": value}, passes=passes, fails=fails),),
     )
     return ScorerFactory(info=info, build=partial(_build_seek, test=test, verb=verb))
@@ -328,7 +331,7 @@ def _seek_list(name: str, summary: str, *, fold: bool, every: bool, example: tup
         summary=summary,
         value="a list of texts or numbers; one text is split at its commas, quotes respected",
         value_is="compared",
-        deviation="A text that stands in the case's `expected` is not split: there a comma is a comma.",
+        deviation="A text in the case's `expected` is not split: an answer is a sentence, and its commas are commas.",
         examples=(ScorerExample(scorer={"type": name, "value": ["refund", "parcel"]}, passes=passes, fails=fails),),
     )
     return ScorerFactory(info=info, build=partial(_build_seek_list, fold=fold, every=every))
@@ -339,7 +342,8 @@ _EQUALS = ScorerInfo(
     summary="The output is exactly the value; against an object or a list, the output read as JSON is.",
     value="text, a number, true or false, an object or a list",
     value_is="compared",
-    deviation="1 and 1.0 are equal in JSON, as in JavaScript; any of the case's `references` will do too.",
+    deviation="1 and 1.0 are equal, as in JSON and JavaScript; any of the case's `references` will do too, since more"
+    " than one answer may be right.",
     examples=(
         ScorerExample(scorer={"type": "equals"}, expected="refund", passes="refund", fails="Refund"),
         ScorerExample(scorer={"type": "equals", "value": {"a": 1, "b": 2}}, passes='{"b": 2, "a": 1}', fails="{}"),
@@ -369,8 +373,8 @@ _LEVENSHTEIN = ScorerInfo(
     score="1 - edits / length of the longer text",
     measure="edits",
     deviation=(
-        "The score is graded where promptfoo's is 1 or 0, so that a report can plot it; `threshold: 0` means none"
-        " instead of 5; lists are taken. Texts of millions of characters get the exact verdict and the score 1 or 0."
+        "The score is graded where promptfoo's is 1 or 0, so that a report can plot it; lists are taken. Texts of"
+        " millions of characters get the exact verdict and the score 1 or 0."
     ),
     examples=(
         ScorerExample(scorer={"type": "levenshtein", "value": "kitten", "threshold": 3}, passes="sitting", fails="dog"),

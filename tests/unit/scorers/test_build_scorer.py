@@ -50,7 +50,7 @@ ROOT = Path(__file__).parents[3]
         ("bleu", {"value": "x", "tokenize": "13"}, "tokenize is '13'; expected one of 13a, intl"),
         ("bleu", {"value": "x", "lowercase": "yes"}, "lowercase is 'yes'; expected true or false"),
         ("rouge-n", {"value": "x", "n": 0}, "n is 0; expected a whole number, 1 to 9"),
-        ("rouge-n", {"value": "x", "measure": "f1"}, "measure is 'f1'; expected one of recall"),
+        ("rouge-n", {"value": "x", "measure": "f1"}, "measure is 'f1'; expected one of fmeasure"),
         ("meteor", {"value": "x", "alpha": 2}, "alpha is 2; expected a number, 0 to 1"),
         ("word-count", {"value": {"min": 3, "max": 2}}, "no number of words fits"),
         ("word-count", {"value": {"mim": 3}}, "a word count has no 'mim'"),

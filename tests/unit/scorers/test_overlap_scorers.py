@@ -66,7 +66,7 @@ def test_known_answers_of_overlap_metrics(kind, text, reference, params, value):
     [
         ("bleu", {}, "bleu[sacrebleu-13a]"),
         ("bleu", {"tokenize": "intl", "lowercase": True}, "bleu[sacrebleu-intl-lc]"),
-        ("rouge-n", {}, "rouge-1-recall[rouge-score]"),
+        ("rouge-n", {}, "rouge-1-fmeasure[rouge-score]"),
         ("rouge-n", {"n": 2, "measure": "fmeasure", "stemmer": True}, "rouge-2-fmeasure[rouge-score-stemmed]"),
         ("gleu", {}, "gleu[nltk-1to4-lc-whitespace]"),
         ("chrf", {}, "chrf[sacrebleu-chrF2]"),
@@ -124,7 +124,7 @@ def test_meteor_is_that_of_nltk_without_synonyms(words, reference):
 @given(st.text(st.characters(max_codepoint=127)), st.text(st.characters(max_codepoint=127)).filter(str.strip))
 def test_rouge_of_ascii_text_is_that_of_rouge_score(text, reference):
     theirs = rouge_scorer.RougeScorer(["rouge2"]).score(reference, text)["rouge2"]
-    assert score("rouge-n", text, value=reference, n=2).value == pytest.approx(theirs.recall)
+    assert score("rouge-n", text, value=reference, n=2).value == pytest.approx(theirs.fmeasure)
 
 
 @given(WORDS, WORDS)
