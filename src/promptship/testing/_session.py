@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,6 +110,8 @@ class EvalSession:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.loop = SessionLoop()
+        # What evaluating has loaded takes Python a tenth of a second to take apart, and every worker is waited for.
+        atexit.register(gc.freeze)
         self._workspaces: dict[Path, Workspace] = {}
         self._test_workspaces: dict[tuple[Path, bool], Workspace] = {}
         self._hubs: dict[int, ModelHub] = {}
