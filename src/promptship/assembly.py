@@ -13,9 +13,12 @@ import platformdirs
 from promptship.errors import ReferenceNotFoundError, StorageError, UsageError
 from promptship.evalsets import Evalset, Selection, discover_evalsets, load_evalset
 from promptship.evaluation import (
+    DIFF_LEVELS,
+    DiffParts,
     EvalOptions,
     PlanEstimate,
     PreparedEvaluation,
+    diff_prompts,
     estimate_plan,
     find_baselines,
     prepare_evaluation,
@@ -30,7 +33,8 @@ from promptship.runner import Run, run_blocking
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from promptship.domain import Verdict
+    from promptship.domain import PromptDiff, Verdict
+    from promptship.evaluation import DiffLevel
     from promptship.gates import Baseline
     from promptship.models import PullProgress
     from promptship.runner import Progress, StopSignal
@@ -41,6 +45,7 @@ __all__ = [
     "ModelOptions",
     "Workspace",
     "aevaluate",
+    "diff_all",
     "estimate_all",
     "evaluate",
     "evaluate_all",
@@ -306,6 +311,50 @@ def estimate_all(workspace: Workspace, evalsets: Sequence[Evalset], options: Eva
     for evalset in evalsets:
         hub = _LazyHub(workspace, evalset, whole=options.is_whole)
         found.append(estimate_plan(prepare_evaluation(workspace.project, evalset, options, hub), hub()))
+    return found
+
+
+async def diff_all(
+    workspace: Workspace,
+    pairs: Sequence[tuple[str | None, str | None]],
+    *,
+    levels: Sequence[DiffLevel] = DIFF_LEVELS,
+    base: str | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    stop: StopSignal | None = None,
+) -> list[PromptDiff]:
+    """Compare pairs of prompt versions, on the evalsets that evaluate them where behaviour is asked for.
+
+    Args:
+        workspace: Where and how.
+        pairs: References of baseline and candidate; None for a side that does not exist.
+        levels: What to look at.
+        base: Git revision whose evalsets the evidence is compared with; None to leave the evidence out.
+        on_progress: Told how far the current evaluation is.
+        stop: Ends it early; what is done is kept.
+
+    Raises:
+        UsageError: A reference, an evalset or a revision is wrong.
+        InfrastructureError: A call failed; the same command goes on from there.
+        BudgetExceededError: The next call could cost too much; likewise.
+    """
+    hub = workspace.open_hub()
+
+    async def evaluate(evalset: Evalset, reference: str) -> Run:
+        options = EvalOptions(prompts=(reference,))
+        prepared = await asyncio.to_thread(workspace.prepare, evalset, options)
+        return await run_evaluation(workspace.project, prepared, options, on_progress=on_progress, stop=stop)
+
+    parts = DiffParts(
+        project=workspace.project,
+        levels=levels,
+        count_tokens=lambda closure, text: hub.count_tokens(closure.model, text),
+        evaluate=evaluate,
+    )
+    found = []
+    for before, after in pairs:
+        sides = [workspace.project.load_prompt(side).version if side else None for side in (before, after)]
+        found.append(await diff_prompts(parts, *sides, base=base))
     return found
 
 

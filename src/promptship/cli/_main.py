@@ -13,6 +13,7 @@ from promptship import __version__
 from promptship.cli import (
     _compare,
     _convert,
+    _diff,
     _eval,
     _gate,
     _init,
@@ -67,6 +68,7 @@ def _program(
 app.command("init", rich_help_panel=_FRONT)(_init.init)
 app.command("run", rich_help_panel=_FRONT)(_run.run)
 app.command("eval", rich_help_panel=_FRONT)(_eval.evaluate)
+app.command("diff", rich_help_panel=_FRONT)(_diff.diff)
 app.command("status", rich_help_panel=_FRONT)(_status.status)
 app.command("list", rich_help_panel=_PROMPTS)(_prompts.list_prompts)
 app.command("show", rich_help_panel=_PROMPTS)(_prompts.show)
@@ -77,6 +79,7 @@ app.command("export", rich_help_panel=_PROMPTS)(_convert.export)
 app.add_typer(_runs.app, name="runs", rich_help_panel=_EVALUATION)
 app.command("compare", rich_help_panel=_EVALUATION)(_compare.compare)
 app.command("gate", rich_help_panel=_EVALUATION)(_gate.gate)
+app.command("affected", rich_help_panel=_EVALUATION)(_diff.affected)
 app.command("score", rich_help_panel=_EVALUATION)(_score.score)
 app.command("schema", rich_help_panel=_EVALUATION)(_schema.schema)
 app.add_typer(_models.app, name="models", rich_help_panel=_MODELS)

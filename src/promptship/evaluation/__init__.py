@@ -4,10 +4,18 @@ A use case is one function; faces parse, call it and print. Parts come in as arg
 opens a model by itself.
 """
 
+from promptship.evaluation._affected import (
+    Affected,
+    AffectedEvalset,
+    AffectedPrompt,
+    find_affected,
+    resolve_since,
+)
 from promptship.evaluation._baselines import baseline_of_run, find_baselines, versus_of
 from promptship.evaluation._calibrate import fit_prior_for, render_prior
 from promptship.evaluation._call import CallResult, call_prompt, prepare_call, stream_prompt
 from promptship.evaluation._compare import collect_examples, compare_runs, compare_variants
+from promptship.evaluation._diff import DIFF_LEVELS, DiffLevel, DiffParts, diff_prompts, evalsets_of
 from promptship.evaluation._estimate import PlanEstimate, estimate_plan
 from promptship.evaluation._evaluate import EvalOptions, PreparedEvaluation, prepare_evaluation, run_evaluation
 from promptship.evaluation._judge import judge_run
@@ -16,7 +24,13 @@ from promptship.evaluation._python_target import TargetContext
 from promptship.evaluation._status import PromptStatus, compute_status
 
 __all__ = [
+    "DIFF_LEVELS",
+    "Affected",
+    "AffectedEvalset",
+    "AffectedPrompt",
     "CallResult",
+    "DiffLevel",
+    "DiffParts",
     "EvalOptions",
     "LintReport",
     "PlanEstimate",
@@ -29,7 +43,10 @@ __all__ = [
     "compare_runs",
     "compare_variants",
     "compute_status",
+    "diff_prompts",
     "estimate_plan",
+    "evalsets_of",
+    "find_affected",
     "find_baselines",
     "fit_prior_for",
     "judge_run",
@@ -37,6 +54,7 @@ __all__ = [
     "prepare_call",
     "prepare_evaluation",
     "render_prior",
+    "resolve_since",
     "run_evaluation",
     "stream_prompt",
     "versus_of",

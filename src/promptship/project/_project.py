@@ -109,6 +109,14 @@ class Project:
         """Return the names of all prompts in the working tree, sorted."""
         return self._names(self.tree)
 
+    def prompt_names_at(self, revision: str) -> list[str]:
+        """Return the names of all prompts of a git revision, sorted.
+
+        Raises:
+            ReferenceNotFoundError: Git knows no such revision.
+        """
+        return self._names(GitTree(self.root, revision))
+
     def match_prompts(self, pattern: str) -> list[str]:
         """Return references that `pattern` stands for: itself, or the names that a glob such as `support/*` matches.
 

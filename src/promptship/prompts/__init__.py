@@ -6,6 +6,7 @@ Pure: text and mappings come in, values go out. Reading files, git and settings 
 from promptship.prompts._analysis import Printed, TemplateUse, UsePlace, analyse
 from promptship.prompts._branches import UnreachableBranch
 from promptship.prompts._closure import build_closure
+from promptship.prompts._contract import diff_contract, diff_fields, semver_step
 from promptship.prompts._document import PromptDocument
 from promptship.prompts._fence import FENCE_SENTENCE, fence_name
 from promptship.prompts._frontmatter import parse_prompt
@@ -16,6 +17,7 @@ from promptship.prompts._render import Renderer
 from promptship.prompts._rewrite import write_frontmatter
 from promptship.prompts._samples import sample_inputs
 from promptship.prompts._source import decode_source
+from promptship.prompts._text_diff import diff_lines, diff_texts
 from promptship.prompts._yaml import YamlDocument, parse_yaml
 
 __all__ = [
@@ -34,11 +36,16 @@ __all__ = [
     "build_closure",
     "collect_partials",
     "decode_source",
+    "diff_contract",
+    "diff_fields",
+    "diff_lines",
+    "diff_texts",
     "fence_name",
     "lint_prompt",
     "parse_picoschema",
     "parse_prompt",
     "parse_yaml",
     "sample_inputs",
+    "semver_step",
     "write_frontmatter",
 ]

@@ -12,6 +12,8 @@ from promptship.report._comparison import (
     render_comparison_terminal,
 )
 from promptship.report._comparison_page import render_comparison_html
+from promptship.report._diff import DIFF_MARKER, render_diff_json, render_diff_markdown, render_diff_terminal
+from promptship.report._diff_page import render_diff_html
 from promptship.report._escaping import (
     escape_ci_log,
     escape_csv,
@@ -32,6 +34,7 @@ from promptship.report._run_like import RunLike
 from promptship.report._terminal import render_terminal, render_verdict
 
 __all__ = [
+    "DIFF_MARKER",
     "EXPORT_FORMATS",
     "ExportFormat",
     "RunLike",
@@ -49,6 +52,10 @@ __all__ = [
     "render_comparison_json",
     "render_comparison_markdown",
     "render_comparison_terminal",
+    "render_diff_html",
+    "render_diff_json",
+    "render_diff_markdown",
+    "render_diff_terminal",
     "render_html",
     "render_json",
     "render_junit",

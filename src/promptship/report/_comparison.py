@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 __all__ = [
     "describe_side",
     "describe_verdict",
+    "markdown_of_comparison",
     "render_comparison_json",
     "render_comparison_markdown",
     "render_comparison_terminal",
     "show_change",
+    "terminal_of_comparison",
 ]
 
 _MOST_CASES = 20
@@ -82,7 +84,7 @@ def render_comparison_terminal(comparisons: Sequence[Comparison], *, width: int)
     """
     lines: list[str] = []
     for comparison in comparisons:
-        lines += [*_terminal(comparison, width), ""]
+        lines += [*terminal_of_comparison(comparison, width), ""]
     return escape_ci_log("\n".join(lines))
 
 
@@ -90,7 +92,8 @@ def render_comparison_markdown(comparisons: Sequence[Comparison]) -> str:
     """Render comparisons as GitHub-flavoured Markdown."""
     lines: list[str] = []
     for comparison in comparisons:
-        lines += [*_markdown(comparison), ""]
+        lines += [f"**{escape_markdown(describe_verdict(comparison))}**", ""]
+        lines += [*markdown_of_comparison(comparison), ""]
     return "\n".join(lines)
 
 
@@ -99,7 +102,9 @@ def render_comparison_json(comparisons: Sequence[Comparison]) -> list[dict[str, 
     return [asdict(comparison) for comparison in comparisons]
 
 
-def _terminal(comparison: Comparison, width: int) -> Iterator[str]:
+def terminal_of_comparison(comparison: Comparison, width: int) -> Iterator[str]:
+    """Yield the lines of a comparison, its headline first."""
+
     def clean(text: str) -> str:
         return shorten(escape_terminal(text), width)
 
@@ -130,9 +135,8 @@ def _columns(rows: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
         yield shorten(f"  {line}", width)
 
 
-def _markdown(comparison: Comparison) -> Iterator[str]:
-    yield f"**{escape_markdown(describe_verdict(comparison))}**"
-    yield ""
+def markdown_of_comparison(comparison: Comparison) -> Iterator[str]:
+    """Yield the lines of a comparison below its headline."""
     yield escape_markdown(describe_side(comparison))
     for text in comparison.notes:
         yield f"\n> ⚠️ {escape_markdown(text)}"

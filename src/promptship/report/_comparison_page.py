@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from promptship.domain import CaseChange, CellRecord, Comparison, MetricChange
 
-__all__ = ["render_comparison_html"]
+__all__ = ["render_comparison_html", "render_page", "section_of_comparison"]
 
 
 _STYLES = ("base.css", "overview.css", "comparison.css")
@@ -40,19 +40,28 @@ def render_comparison_html(
     Returns:
         UTF-8 bytes; equal comparisons give equal bytes.
     """
+    body = "\n".join(section_of_comparison(comparison, examples) for comparison in comparisons)
+    return render_page(describe_verdict(comparisons[0]), body)
+
+
+def render_page(title: str, body: str) -> bytes:
+    """Put a body of safe HTML into a page with our style and a policy that allows nothing else."""
     style = "\n".join((files("promptship.report") / "page" / name).read_text(encoding="utf-8") for name in _STYLES)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     template = (files("promptship.report") / "page" / "comparison.html").read_text(encoding="utf-8")
     page = Template(template).substitute(
         policy=escape_html(f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"),
-        title=escape_html(describe_verdict(comparisons[0])),
+        title=escape_html(title),
         style=style,
-        body="\n".join(_section(comparison, examples) for comparison in comparisons),
+        body=body,
     )
     return page.encode(errors="replace")
 
 
-def _section(comparison: Comparison, examples: Mapping[str, tuple[CellRecord | None, CellRecord | None]]) -> str:
+def section_of_comparison(
+    comparison: Comparison, examples: Mapping[str, tuple[CellRecord | None, CellRecord | None]]
+) -> str:
+    """Return the HTML of one comparison."""
     finding = comparison.metrics[0].finding
     parts = [
         f'<section class="{_OUTCOMES[finding]}">',
