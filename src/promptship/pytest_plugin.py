@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     many: dict[str, Any] = {"action": "append", "default": []}
     add("--promptship-prompt", metavar="REF", help="REF instead of the evalset's own prompt; repeatable", **many)
     add("--promptship-model", metavar="NAME", help="model config, or provider/model; repeatable", **many)
+    add("--promptship-baseline", metavar="REF", default=None, help="a run, git revision or base for gates versus one")
     add("--promptship-repeats", metavar="N", type=int, default=1, help="samples per case")
     add("--promptship-concurrency", metavar="N", type=int, default=None, help="cells in flight")
     add("--promptship-max-cost", metavar="USD", default=None, help="what the session may spend; none for no limit")
@@ -55,6 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect evalsets that are named on the command line, or all where `promptship_collect` is set."""
     if file_path.suffix not in _ENDINGS:
+        return None
+    config = parent.config
+    if config.args_source is not pytest.Config.ArgsSource.ARGS and not config.getini("promptship_collect"):
         return None
     from promptship.testing import collect_evalset
 

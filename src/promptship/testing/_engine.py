@@ -150,7 +150,13 @@ class Engine:
             cell = CellId(record.key.case_id, labels[record.key.variant], record.key.repeat + piece.first_repeat)
             board.put_cell(job.name, cell, reporter.report(cell, record))
 
-        return await run_evaluation(job.workspace.project, prepared, self._options, on_cell=tell, stop=self._stop)
+        # Gates are decided on all cells alone, and what they are compared with may have to be evaluated first.
+        complete = prepared.plan.complete
+        find = job.workspace.find_baselines
+        baseline_of = await find(prepared, self._options, stop=self._stop) if complete else None
+        return await run_evaluation(
+            job.workspace.project, prepared, self._options, on_cell=tell, stop=self._stop, baseline_of=baseline_of
+        )
 
     def _concurrency(self, job: Job) -> int:
         return self._options.concurrency or job.workspace.project.settings.concurrency

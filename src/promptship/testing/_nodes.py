@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from promptship.domain import Case
+    from promptship.domain import Case, GateSpec
     from promptship.testing._reports import CellId
     from promptship.testing._session import CollectedEvalset, EvalSession
 
@@ -48,8 +48,9 @@ class EvalsetFile(pytest.File):
         found = self.eval_session.prepare(self.path, self.nodeid)
         for cell, case in found.cells():
             yield CellItem.from_parent(self, **self._names(_cell_name(cell)), evalset=found, cell=cell, case=case)
-        for gate in found.gates():
-            yield GateItem.from_parent(self, **self._names(_gate_name(*gate)), evalset=found, gate=gate)
+        for gate, subject in found.gates():
+            names = self._names(_gate_name(gate.text, subject))
+            yield GateItem.from_parent(self, **names, evalset=found, gate=gate, subject=subject)
 
     def _names(self, name: str) -> dict[str, str]:
         # As text: pytest 9.2 then parts the brackets off, as it does where --lf reads an id back.
@@ -122,13 +123,15 @@ class GateItem(EvalItem):
     """One gate of an evalset, for one variant where there are several.
 
     Args:
-        gate: The gate as written, and the variant's label or "".
+        gate: The gate.
+        subject: Label of the variant that it judges; "" where there is one.
         options: What pytest hands to every item.
     """
 
-    def __init__(self, *, gate: tuple[str, str], **options: Any) -> None:
+    def __init__(self, *, gate: GateSpec, subject: str, **options: Any) -> None:
         super().__init__(**options)
         self.gate = gate
+        self.subject = subject
 
     def runtest(self) -> None:
         """Wait for the end of the evaluation, and show what the gate says."""
@@ -140,9 +143,9 @@ class GateItem(EvalItem):
             pytest.skip(f"not run: {ending.error}")
         if ending.error:
             raise DecidedError(f"no verdict: {ending.error}")
-        found = self.evalset.gate_reports(self.gate, ending)
+        found = self.evalset.gate_reports(self.gate, self.subject, ending)
         if not found:
-            raise DecidedError(f"the verdict says nothing of the gate {self.gate[0]!r}")
+            raise DecidedError(f"the verdict says nothing of the gate {self.gate.text!r}")
         self.user_properties.extend(_gate_properties(found[0]))
         failing = [gate for gate in found if gate.outcome == "fail"]
         if failing:

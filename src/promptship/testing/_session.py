@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from promptship.assembly import ModelOptions, Workspace
-    from promptship.domain import Case
+    from promptship.domain import Case, GateSpec
     from promptship.evaluation import EvalOptions, PreparedEvaluation
     from promptship.models import ModelHub
     from promptship.testing._engine import Engine
@@ -80,24 +80,34 @@ class CollectedEvalset:
             self.all_cells.append(cell)
             yield cell, case
 
-    def gates(self) -> Iterator[tuple[str, str]]:
+    def gates(self) -> Iterator[tuple[GateSpec, str]]:
         """Yield each gate with the label of the variant that it judges, or "" where there is one variant."""
         variants = self.prepared.plan.variants
         for label in [variant.label for variant in variants] if len(variants) > 1 else [""]:
             for gate in self.prepared.evalset.spec.gates:
-                yield gate.text, label
+                yield gate, label
 
-    def gate_reports(self, gate: tuple[str, str], ending: Ending) -> list[GateReport]:
-        """Return what the verdict says of a gate.
+    def gate_reports(self, gate: GateSpec, subject: str, ending: Ending) -> list[GateReport]:
+        """Return what the verdict says of a gate: one report, or one for each slice that it judges.
 
-        What no item stands for (the settings' largest share of errors, a gate that judges all variants at once) is
-        said by the first gate, so that nothing that fails the verdict passes in silence.
+        What no item stands for, such as the settings' largest share of errors, is said by the first gate, so that
+        nothing that fails the verdict passes in silence.
         """
-        own = set(self.gates())
-        found = [report for report in ending.gates if gate in {(report.gate, report.subject), (report.gate, "")}]
-        if found and gate == next(self.gates()):
-            found += [one for one in ending.gates if (one.gate, one.subject) not in own and one not in found]
+        found = [report for report in ending.gates if report.subject == subject and is_verdict_of(report.gate, gate)]
+        if found and (gate, subject) == next(self.gates()):
+            found += [report for report in ending.gates if not self._has_item(report)]
         return found
+
+    def _has_item(self, report: GateReport) -> bool:
+        return any(report.subject == subject and is_verdict_of(report.gate, gate) for gate, subject in self.gates())
+
+
+def is_verdict_of(text: str, gate: GateSpec) -> bool:
+    """Whether a verdict on `text` is one of `gate`, which judges each value of a tag where it says so."""
+    if gate.each is None:
+        return text == gate.text
+    before, _, after = gate.text.partition(f"[each {gate.each}]")
+    return text == gate.text or (text.startswith(f"{before}[{gate.each}=") and text.endswith(f"]{after}"))
 
 
 class EvalSession:
@@ -188,6 +198,7 @@ class EvalSession:
             models=tuple(option("promptship_model")),
             repeats=option("promptship_repeats"),
             concurrency=option("promptship_concurrency"),
+            baseline=option("promptship_baseline"),
         )
 
     def model_options(self, project_limit_usd: float | None) -> ModelOptions:

@@ -1,6 +1,7 @@
 """What becomes of items, and that pytest says what `promptctl eval` says."""
 
 import json
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -99,6 +100,27 @@ def test_what_cannot_be_scored_is_skipped_with_the_reason(project):
     result = project.run("evalsets", "-rs")
     assert result.parseoutcomes().get("skipped", 0) + result.parseoutcomes().get("failed", 0) >= 3
     result.stdout.fnmatch_lines(["*unscored: *no idea*"])
+
+
+def test_a_gate_for_each_slice_is_one_item_that_says_which_slice_failed(project):
+    gate = {"metric": "pass_rate", "each": "language", "at_least": 0.6, "decide": "observed"}
+    project.evalset(gates=[gate, "observed(pass_rate) >= 0"])
+    result = project.run("evalsets")
+    result.assert_outcomes(passed=3, xfailed=1, failed=1)
+    result.stdout.fnmatch_lines(["pass_rate >= 0.6 ?language=en?: fail: 0.5*"])
+    assert "pass_rate >= 0.6 [language=de]: " not in result.stdout.str().partition("= promptship =")[0]
+
+
+def test_a_gate_versus_a_run_is_decided_against_it(project):
+    many = [case(f"c{number:02}", "Paris") for number in range(40)]
+    project.evalset(cases=many, gates=[{"metric": "pass_rate", "not_worse_by": 0.1, "versus": "base"}])
+    before = promptship.evaluate(project.path / "evalsets" / "echo.yaml", project=project.path)
+    same = project.run("evalsets", "--promptship-baseline", before.manifest.run_id)
+    same.assert_outcomes(passed=41)
+    project.write("app.py", "def answer(inputs, context): return 'Rome'\n")
+    sys.modules.pop("app")
+    worse = project.run("evalsets", "--promptship-baseline", before.manifest.run_id)
+    worse.assert_outcomes(failed=1, xfailed=40)
 
 
 def test_gates_are_skipped_where_cases_are_deselected(project):
