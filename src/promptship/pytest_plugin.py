@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["metamorphic", "prompt_run"]
 
 _ENDINGS = (".yaml", ".yml")
+_REPORTS = (".json", ".md", ".html", ".xml")
 _SESSION_DIR = pytest.StashKey[str]()
 _MARKERS = (
     "promptship(evalset=None, *, prompt=None, model=None, repeats=1): what the fixture prompt_run calls or evaluates",
@@ -48,9 +49,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
+    """Register the markers, and refuse a report that could not be written when all is paid for.
+
+    Raises:
+        pytest.UsageError: There is no report of this kind.
+    """
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
+    report = config.getoption("promptship_report")
+    if report is not None and not report.endswith(_REPORTS):
+        raise pytest.UsageError(f"--promptship-report {report!r}: expected a file that ends in {', '.join(_REPORTS)}")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

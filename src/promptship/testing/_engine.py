@@ -106,6 +106,7 @@ class Engine:
         return Ending(
             runs=[RunFigures.of(run) for run in runs],
             complete=complete,
+            root=str(job.workspace.project.root),
             gates=[GateReport.of(gate) for gate in verdict.gates] if verdict else [],
             wall_s=time.perf_counter() - started,
             fails_in_silence=verdict is not None and verdict.outcome == "fail" and not has_gates,

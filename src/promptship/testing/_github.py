@@ -66,10 +66,10 @@ def _findings(gathered: Gathered, name: str, ending: Ending) -> Iterator[tuple[s
     strict = bool(gathered.config.getoption("promptship_strict_cases"))
     for run in gathered.runs[name]:
         kind = "warning" if run.manifest.gates and not strict else "error"
-        yield from _cases(run, kind, name)
+        yield from _cases(run, kind, Path(ending.root))
 
 
-def _cases(run: Run, kind: str, name: str) -> Iterator[tuple[str, str, int, str]]:
+def _cases(run: Run, kind: str, root: Path) -> Iterator[tuple[str, str, int, str]]:
     from promptship.report import explain
 
     required = frozenset(run.manifest.required)
@@ -78,8 +78,7 @@ def _cases(run: Run, kind: str, name: str) -> Iterator[tuple[str, str, int, str]
         if record.outcome not in {"failed", "error"}:
             continue
         path, _, line = record.case_place.rpartition(":")
-        folder = run.directory.parents[2]
-        place = str(folder / path) if path else name
+        place = str(root / (path or run.manifest.evalset_path))
         reasons = "; ".join(f"{who}: {why}" for who, why in explain(record, required))
         label = run.manifest.variants[record.key.variant].label
         yield kind, place, int(line) if line.isdecimal() else 1, f"case {record.key.case_id} of {label}: {reasons}"

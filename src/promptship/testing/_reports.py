@@ -119,6 +119,7 @@ class Ending:
         runs: The finished runs; several where cases were deselected unevenly, none where none finished.
         complete: Whether all of its cells were selected.
         gates: What the gates of a complete run say.
+        root: The project's folder, to which the places of cases are relative.
         error: Why it could not go on; "" where it did.
         wall_s: Seconds it took.
         stopped: Whether the session ended before the evaluation did, for a reason that is told elsewhere.
@@ -128,6 +129,7 @@ class Ending:
     runs: list[RunFigures] = field(default_factory=list)
     complete: bool = True
     gates: list[GateReport] = field(default_factory=list)
+    root: str = ""
     error: str = ""
     wall_s: float = 0.0
     stopped: bool = False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from promptship.errors import PromptshipError, UsageError
+from promptship.errors import PromptshipError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from promptship.testing._reports import Ending
 
 __all__ = ["Gathered", "SummaryPlugin", "gather"]
-
-_FORMATS = (".json", ".md", ".html", ".xml")
 
 
 def gather(session: pytest.Session, folder: str) -> Generator[None]:
@@ -117,11 +115,7 @@ class SummaryPlugin:
 
 
 def write_session_report(path: Path, runs: list[Run]) -> Path:
-    """Write the runs of a session in the format that the file's ending names.
-
-    Raises:
-        UsageError: There is no such format.
-    """
+    """Write the runs of a session in the format that the file's ending names; JUnit where it names no other."""
     import orjson
 
     from promptship.report import render_html, render_json, render_junit, render_markdown, write_report
@@ -131,12 +125,10 @@ def write_session_report(path: Path, runs: list[Run]) -> Path:
             data = orjson.dumps(render_json(runs, cases=True), option=orjson.OPT_INDENT_2)
         case ".md":
             data = render_markdown(runs).encode()
-        case ".xml":
-            data = render_junit(runs).encode()
         case ".html":
             data = render_html(runs)
         case _:
-            raise UsageError(f"--promptship-report {str(path)!r}: expected a file that ends in {', '.join(_FORMATS)}")
+            data = render_junit(runs).encode()
     write_report(path, data)
     return path
 

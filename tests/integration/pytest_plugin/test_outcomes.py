@@ -267,6 +267,16 @@ def test_a_report_is_written(project, name, begin):
     assert (project.path / name).read_bytes().lstrip().startswith(begin)
 
 
+def test_a_report_of_no_known_kind_is_refused_before_anything_is_paid(project):
+    project.evalset()
+    result = project.run("evalsets", "--promptship-report", "r.pdf")
+    result.stderr.fnmatch_lines(
+        ["ERROR: --promptship-report 'r.pdf': expected a file that ends in .json, .md, .html, .xml*"]
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert project.calls == []
+
+
 def test_the_summary_says_counts_gates_money_and_where_to_look(project):
     project.evalset(prompt="echo", gates=["observed(pass_rate) >= 0.5"])
     result = project.run("evalsets")

@@ -30,7 +30,10 @@ def meetings(tmp_path):
     assert [path for path in folder.iterdir() if path.name.startswith("promptship-")] == []
 
 
-@pytest.mark.parametrize("dist", ["load", "worksteal", "loadfile"])
+@pytest.mark.parametrize(
+    "dist",
+    ["load", pytest.param("worksteal", marks=pytest.mark.slow), pytest.param("loadfile", marks=pytest.mark.slow)],
+)
 def test_each_cell_is_paid_once_and_the_verdict_is_given_once(project, meetings, dist):
     project.evalset(cases=cases(60), gates=["observed(pass_rate) >= 0.8"])
     code, out = project.run_apart("evalsets", "-n", "2", "--dist", dist, env=meetings)
@@ -43,6 +46,7 @@ def test_each_cell_is_paid_once_and_the_verdict_is_given_once(project, meetings,
     assert out.count("promptctl runs open") == 1
 
 
+@pytest.mark.slow
 def test_a_failing_gate_fails_the_session(project, meetings):
     project.evalset(cases=cases(20), gates=["observed(pass_rate) >= 0.95"])
     code, out = project.run_apart("evalsets", "-n", "2", env=meetings)
@@ -50,6 +54,7 @@ def test_a_failing_gate_fails_the_session(project, meetings):
     assert "observed(pass_rate) >= 0.95: fail: 0.9" in out
 
 
+@pytest.mark.slow
 def test_deselected_cells_are_not_paid(project, meetings):
     project.evalset(cases=cases(20), gates=["observed(pass_rate) >= 0.5"])
     code, out = project.run_apart("evalsets", "-n", "2", "-k", "c00 or gate", "-rs", env=meetings)
@@ -58,6 +63,7 @@ def test_deselected_cells_are_not_paid(project, meetings):
     assert len(project.calls) == 10
 
 
+@pytest.mark.slow
 def test_several_evalsets_and_python_tests_share_the_workers(project, meetings):
     for name in ("a", "b", "c"):
         project.evalset(name, cases=cases(10), gates=["observed(pass_rate) >= 0.5"])
@@ -75,6 +81,7 @@ def test_collecting_pays_for_nothing(project, meetings):
     assert project.calls == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", ["holder", "another"])
 def test_the_others_finish_what_a_killed_worker_has_begun(project, meetings, killed):
     project.evalset(cases=cases(50, wait_s=0.3), gates=["observed(pass_rate) >= 0.8"])
@@ -105,6 +112,7 @@ def pytest_runtestloop(session):
     assert len(list(run.directory.glob("journal-*"))) == (2 if killed == "holder" else 1)
 
 
+@pytest.mark.slow
 def test_exitfirst_ends_the_execution_too(project, meetings):
     many = cases(300, wait_s=0.05)
     project.evalset(cases=many)
@@ -116,6 +124,7 @@ def test_exitfirst_ends_the_execution_too(project, meetings):
     assert "crashed" not in out
 
 
+@pytest.mark.slow
 def test_an_interrupted_session_ends_soon_and_keeps_what_is_done(project, meetings):
     project.evalset(cases=cases(400, wait_s=0.05))
     process = project.start("evalsets", "-n", "2", "--promptship-concurrency", "2", env=meetings)
@@ -135,6 +144,7 @@ def test_an_interrupted_session_ends_soon_and_keeps_what_is_done(project, meetin
     assert run.summary.overall.totals.cases >= paid - 4
 
 
+@pytest.mark.slow
 def test_a_plain_session_that_is_interrupted_keeps_what_is_done(project):
     project.evalset(cases=cases(400, wait_s=0.05))
     process = project.start("evalsets", "--promptship-concurrency", "2")
@@ -150,6 +160,7 @@ def test_a_plain_session_that_is_interrupted_keeps_what_is_done(project):
     assert "not finished" in out
 
 
+@pytest.mark.slow
 def test_the_meeting_place_is_private(project):
     project.evalset(cases=cases(6, wait_s=0.3))
     process = project.start("evalsets", "-n", "2", "--promptship-concurrency", "1")
