@@ -7,12 +7,13 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from promptship.errors import UsageError
-from promptship.stats._paired import half_binomial_tail
 from promptship.stats._rates import wilson
 from promptship.stats._results import check_share
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy import ndarray
 
 __all__ = [
     "needed_cases",
@@ -27,6 +28,7 @@ __all__ = [
 _MOST_CASES = 1_000_000
 _STEPS = 40
 _DEVIATIONS = 8
+_SLACK = 1e-12
 
 
 def power_mcnemar(n: int, difference: float, *, flip_rate: float, alpha: float = 0.05) -> float:
@@ -53,16 +55,15 @@ def power_mcnemar(n: int, difference: float, *, flip_rate: float, alpha: float =
             f"a difference of {difference!r} with {flip_rate!r} of {n} cases changing; expected a difference from 0 to "
             "the share that changes"
         )
-    losing = (flip_rate + difference) / (2 * flip_rate)
+    import numpy as np
+    from scipy.special import gammaln, xlog1py, xlogy
+
     spread = _DEVIATIONS * math.sqrt(n * flip_rate * (1 - flip_rate)) + 1
-    first, last = max(0, math.floor(n * flip_rate - spread)), min(n, math.ceil(n * flip_rate + spread))
-    return min(
-        1.0,
-        sum(
-            _binomial(changed, n, flip_rate) * _upper_tail(_critical(changed, alpha), changed, losing)
-            for changed in range(first, last + 1)
-        ),
-    )
+    changed = np.arange(max(0, math.floor(n * flip_rate - spread)), min(n, math.ceil(n * flip_rate + spread)) + 1)
+    chances = gammaln(n + 1) - gammaln(changed + 1) - gammaln(n - changed + 1)
+    chances = np.exp(chances + xlogy(changed, flip_rate) + xlog1py(n - changed, -flip_rate))
+    noticed = _upper_tails(_critical_counts(changed, alpha), changed, (flip_rate + difference) / (2 * flip_rate))
+    return min(1.0, float((chances * noticed).sum()))
 
 
 def smallest_detectable_difference(
@@ -216,13 +217,32 @@ def _smallest(holds: Callable[[int], bool], guess: int) -> int:
     return high
 
 
-def _critical(n: int, alpha: float) -> int:
-    """Return the fewest losses of n changes that a fair coin shows with a chance of at most alpha; n + 1 for none."""
-    low, high = n // 2, n + 1
-    while high - low > 1:
+def _critical_counts(changed: ndarray, alpha: float) -> ndarray:
+    """Return the fewest losses among so many changes that a fair coin shows with a chance of at most alpha.
+
+    Returns:
+        Shape of `changed`; one more than the changes where no number of losses is significant.
+    """
+    import numpy as np
+
+    low, high = changed // 2, changed + 1
+    for _ in range(int(changed.max()).bit_length() + 1):
         middle = (low + high) // 2
-        low, high = (low, middle) if half_binomial_tail(middle, n) <= alpha else (middle, high)
+        # A chance that is alpha itself counts, whatever its last digit says.
+        significant = _upper_tails(middle, changed, 0.5) <= alpha * (1 + _SLACK)
+        open_ = high - low > 1
+        low, high = np.where(open_ & ~significant, middle, low), np.where(open_ & significant, middle, high)
     return high
+
+
+def _upper_tails(least: ndarray, n: ndarray, rate: float) -> ndarray:
+    """Return the chances of at least so many of n; shapes alike."""
+    import numpy as np
+    from scipy.special import betainc
+
+    inside = (least >= 1) & (least <= n)
+    tails = betainc(np.where(inside, least, 1), np.where(inside, n - least + 1, 1), rate)
+    return np.where(inside, tails, np.where(least < 1, 1.0, 0.0))
 
 
 def _binomial(passed: int, n: int, rate: float) -> float:
