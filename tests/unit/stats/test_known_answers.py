@@ -202,3 +202,11 @@ def test_newcombes_interval_of_pairs():
     after = [True] * 36 + [True] * 12 + [False] * 2
     found = stats.paired_difference(before, after)
     assert (round(found.low, 4), round(found.high, 4)) == (0.0569, 0.3404)
+
+
+@given(st.integers(1, 3000), st.floats(0.01, 0.99), st.floats(0, 1))
+def test_the_tail_of_a_binomial_is_scipys(n, rate, place):
+    from promptship.stats._power import _upper_tail
+
+    least = round(place * n)
+    assert _upper_tail(least, n, rate) == pytest.approx(reference.binom.sf(least - 1, n, rate), abs=1e-9)
