@@ -13,6 +13,7 @@ from promptship import __version__
 from promptship.cli import (
     _compare,
     _convert,
+    _demo,
     _diff,
     _eval,
     _gate,
@@ -66,6 +67,7 @@ def _program(
 
 
 app.command("init", rich_help_panel=_FRONT)(_init.init)
+app.command("demo", rich_help_panel=_FRONT)(_demo.demo)
 app.command("run", rich_help_panel=_FRONT)(_run.run)
 app.command("eval", rich_help_panel=_FRONT)(_eval.evaluate)
 app.command("diff", rich_help_panel=_FRONT)(_diff.diff)
