@@ -52,6 +52,10 @@ _Baseline = Annotated[
         rich_help_panel=_WHICH,
     ),
 ]
+_Experiment = Annotated[
+    str, typer.Option(metavar="NAME", help="Find the run again by this name.", rich_help_panel=_OUT)
+]
+_Note = Annotated[str, typer.Option(metavar="TEXT", help="Kept with the run.", rich_help_panel=_OUT)]
 _Limit = Annotated[int | None, typer.Option(min=1, help="The first N cases.", rich_help_panel=_WHICH)]
 _Concurrency = Annotated[int | None, typer.Option(min=1, help="Cells in flight.", rich_help_panel=_HOW)]
 _Retries = Annotated[
@@ -113,6 +117,8 @@ def evaluate(
     output: _Output = None,
     as_json: _AsJson = False,
     cases: _Cases = False,
+    experiment: _Experiment = "",
+    note: _Note = "",
 ) -> None:
     """Evaluate prompts on evalsets; the exit code is the verdict.
 
@@ -141,6 +147,8 @@ def evaluate(
         last_failed=last_failed,
         resume=not no_resume,
         baseline=baseline,
+        experiment=experiment,
+        note=note,
     )
     command = _Command(context, tuple(evalsets or ()), options, model_options)
     if dry_run:

@@ -22,16 +22,24 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_all(
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, help="The newest N.")] = 20,
+    experiment: Annotated[str | None, typer.Option(metavar="NAME", help="Runs of this experiment.")] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Runs whose id, evalset, variants, experiment or note has it.")
+    ] = None,
+    digest: Annotated[
+        str | None, typer.Option(metavar="DIGEST", help="Runs of a prompt version or evalset; its beginning will do.")
+    ] = None,
     *,
     as_json: _Json = False,
 ) -> None:
     """List runs, newest first."""
     from dataclasses import asdict
 
-    from promptship.runner import list_damaged_runs, list_runs, load_verdict
+    from promptship.runner import filter_runs, list_damaged_runs, list_runs, load_verdict
 
     runs_dir = open_workspace(context).project.runs_dir
-    rows = list_runs(runs_dir)[:limit]
+    found = filter_runs(list_runs(runs_dir), experiment=experiment, search=search, digest=digest)
+    rows = found[:limit]
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -40,8 +48,9 @@ def list_all(
         verdict = load_verdict(runs_dir / row.run_id) if row.finished else None
         variants = ", ".join(variant.label for variant in row.variants)
         state = "unfinished" if row.finished is None else verdict.finding if verdict else "no verdict"
-        table.append((row.run_id, row.evalset, variants, str(row.cells), state))
-    print_table(("run", "evalset", "variants", "cells", "verdict"), table)
+        about = ": ".join(text for text in (row.experiment, row.note) if text)
+        table.append((row.run_id, row.evalset, variants, str(row.cells), state, about))
+    print_table(("run", "evalset", "variants", "cells", "verdict", "experiment"), table)
     for damaged in list_damaged_runs(runs_dir):
         note(f"damaged: {damaged.run_id}: {damaged.reason} (promptctl runs rm {damaged.run_id})")
 

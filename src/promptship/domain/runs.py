@@ -156,6 +156,8 @@ class RunManifest:
         finished: ISO 8601 UTC; None while it runs or after a kill.
         git_commit: Commit of the working tree; None outside git. Ends with `+dirty` where files differ.
         promptship_version: Version that made the run.
+        experiment: Name of the experiment that it belongs to; "" for none.
+        note: For people.
         format: Version of the files of a run.
     """
 
@@ -178,6 +180,8 @@ class RunManifest:
     finished: str | None = None
     git_commit: str | None = None
     promptship_version: str = ""
+    experiment: str = ""
+    note: str = ""
     format: int = 1
 
 

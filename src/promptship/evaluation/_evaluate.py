@@ -48,6 +48,8 @@ class EvalOptions:
         resume: Continue an unfinished run of the same plan.
         baseline: What gates against a baseline are decided against: a run, a git revision, `base`; None for each gate's
             own.
+        experiment: Name under which the run is found again.
+        note: For people.
     """
 
     prompts: tuple[str, ...] = ()
@@ -58,6 +60,8 @@ class EvalOptions:
     last_failed: bool = False
     resume: bool = True
     baseline: str | None = None
+    experiment: str = ""
+    note: str = ""
 
     @property
     def is_whole(self) -> bool:
@@ -121,6 +125,8 @@ def prepare_evaluation(
         selection=_selection_json(selection, options),
         complete=selection == Selection(),
         subjects=_subjects(project, evalset),
+        experiment=options.experiment,
+        note=options.note,
     )
     return PreparedEvaluation(plan=plan, targets=targets, versions=versions, evalset=evalset)
 

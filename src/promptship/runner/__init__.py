@@ -11,7 +11,7 @@ from promptship.runner._manifest import load_verdict
 from promptship.runner._plan import RunPlan
 from promptship.runner._progress import Progress, StopSignal
 from promptship.runner._run import Run
-from promptship.runner._runs import DamagedRun, find_run, list_damaged_runs, list_runs, remove_run
+from promptship.runner._runs import DamagedRun, filter_runs, find_run, list_damaged_runs, list_runs, remove_run
 from promptship.runner._summary import summarize
 from promptship.runner._table import CaseTable
 
@@ -24,6 +24,7 @@ __all__ = [
     "RunPlan",
     "StopSignal",
     "execute",
+    "filter_runs",
     "find_run",
     "list_damaged_runs",
     "list_runs",

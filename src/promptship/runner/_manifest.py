@@ -68,6 +68,8 @@ def new_manifest(
         created=now.isoformat(),
         git_commit=git_commit,
         promptship_version=promptship_version,
+        experiment=plan.experiment,
+        note=plan.note,
         format=_FORMAT,
     )
 

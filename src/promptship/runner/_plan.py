@@ -39,6 +39,8 @@ class RunPlan:
         subjects: Whatever else decides the answers, as JSON.
         cases_digest: Digest of the cases alone. With it a run is resumed although scorers or gates have changed,
             and its stored outputs are scored anew; None lets `evalset_digest` decide.
+        experiment: Name under which the run is found again; it decides nothing.
+        note: For people; likewise.
     """
 
     spec: EvalsetSpec
@@ -53,6 +55,8 @@ class RunPlan:
     complete: bool = True
     subjects: JsonObject = field(default_factory=dict)
     cases_digest: Digest | None = None
+    experiment: str = ""
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not self.variants or self.case_count < 1 or self.repeats < 1:

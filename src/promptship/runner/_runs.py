@@ -14,13 +14,15 @@ from promptship.runner._manifest import load_manifest
 from promptship.runner._run import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from promptship.domain import RunManifest
 
-__all__ = ["DamagedRun", "find_run", "list_damaged_runs", "list_runs", "remove_run"]
+__all__ = ["DamagedRun", "filter_runs", "find_run", "list_damaged_runs", "list_runs", "remove_run"]
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+_DIGEST = re.compile(r"[0-9a-f]{4,64}")
 _LAST = "last"
 
 
@@ -48,6 +50,43 @@ def list_damaged_runs(runs_dir: Path) -> list[DamagedRun]:
         StorageError: The folder cannot be read.
     """
     return _read_all(runs_dir)[1]
+
+
+def filter_runs(
+    rows: Iterable[RunManifest], *, experiment: str | None = None, search: str | None = None, digest: str | None = None
+) -> list[RunManifest]:
+    """Return the runs for which everything that is asked holds, in their order.
+
+    Args:
+        rows: Runs to choose from.
+        experiment: Name of their experiment; None for any.
+        search: Text, in any case, that the id, evalset, a variant, the experiment or the note holds.
+        digest: The beginning, at least four hex digits, of the digest of a prompt version or of the evalset; `sha256:`
+            before it may be left out.
+
+    Raises:
+        UsageError: The digest is none.
+    """
+    found = list(rows)
+    if experiment is not None:
+        found = [row for row in found if row.experiment == experiment]
+    if search is not None:
+        found = [row for row in found if search.casefold() in _searchable(row)]
+    if digest is not None:
+        start = digest.removeprefix("sha256:")
+        if not _DIGEST.fullmatch(start):
+            raise UsageError(f"{digest!r} is no digest", hint="write at least four of its hex digits")
+        found = [row for row in found if any(one.startswith(f"sha256:{start}") for one in _digests(row))]
+    return found
+
+
+def _searchable(row: RunManifest) -> str:
+    labels = (variant.label for variant in row.variants)
+    return "\n".join([row.run_id, row.evalset, row.experiment, row.note, *labels]).casefold()
+
+
+def _digests(row: RunManifest) -> list[str]:
+    return [row.evalset_digest, *(variant.digest for variant in row.variants)]
 
 
 def find_run(runs_dir: Path, text: str) -> Run:

@@ -254,6 +254,8 @@ def _with_scoring(plan: RunPlan, directory: Path, manifest: RunManifest) -> RunM
         git_commit=manifest.git_commit,
         promptship_version=manifest.promptship_version,
     )
+    # A command that only goes on with a run need not repeat what it is called.
+    today = replace(today, experiment=plan.experiment or manifest.experiment, note=plan.note or manifest.note)
     if today != manifest:
         save_manifest(directory, today)
     return today
