@@ -266,13 +266,14 @@ def _metric_changes(left: CaseTable, right: CaseTable) -> tuple[MetricChange, ..
 
 
 def _slice_changes(left: CaseTable, right: CaseTable) -> tuple[SliceChange, ...]:
-    names = sorted({(tag, value) for tags in left.tags for tag, value in tags.items()})
-    changes = []
-    for tag in names:
+    """Compare the pass rate of each slice that has cases enough to show anything."""
+    names, changes = [], []
+    for tag in sorted({(tag, value) for tags in left.tags for tag, value in tags.items()}):
         mine, theirs = left.where(tag), right.where(tag)
-        changes.append(_change(mine, theirs, _RATE, least=_LEAST_OF_SLICE))
-    corrected = _correct(changes)
-    return tuple(SliceChange(name="=".join(tag), change=change) for tag, change in zip(names, corrected, strict=True))
+        if len(mine) >= _LEAST_OF_SLICE:
+            names.append("=".join(tag))
+            changes.append(_change(mine, theirs, _RATE, least=_LEAST_OF_SLICE))
+    return tuple(SliceChange(name=name, change=change) for name, change in zip(names, _correct(changes), strict=True))
 
 
 def _change(left: CaseTable, right: CaseTable, metric: str, *, least: int = _LEAST_CASES) -> MetricChange:
