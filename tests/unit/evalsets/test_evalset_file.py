@@ -111,7 +111,10 @@ cases:
         ("scorers: icontains\ncases: [{inputs: {}}]", "set.yaml:1:10: scorers: expected a list, found text 'iconta"),
         ("tags: {language: de}\ncases: [{inputs: {}}]", "set.yaml:1:7: tags: expected a list, found a mapping"),
         ("gates: [{metric: a}]\ncases: [{inputs: {}}]", "set.yaml:1:9: the gate on 'a' needs either at_least (>=)"),
-        ("gates: [{metric: a, versus: production, at_least: 1}]\ncases: [{inputs: {}}]", "set.yaml:1:9: the gate on 'a' has both"),
+        (
+            "gates: [{metric: a, versus: production, at_least: 1}]\ncases: [{inputs: {}}]",
+            "set.yaml:1:9: the gate on 'a' has both",
+        ),
         ("defaults: {scorer: a}\ncases: [{inputs: {}}]", "set.yaml:1:12: unknown key 'scorer' in defaults; did you me"),
         ("cases: ../../outside.jsonl\n", "set.yaml:1:8: "),
         ("cases: /etc/hosts.jsonl\n", "set.yaml:1:8: '/etc/hosts.jsonl' is an absolute path"),
