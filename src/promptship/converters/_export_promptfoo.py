@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from promptship.converters._export_report import tell_losses
 from promptship.converters._from_jinja import read_closure, trim_messages
 from promptship.converters._ledger import Conversion, ConvertedFile, Ledger
-from promptship.converters._nunjucks import has_template
+from promptship.converters._nunjucks import has_template, quote_raw
 from promptship.converters._prompt_text import render_yaml
 from promptship.converters._to_plain import render_plain
 from promptship.converters._tree import Media, Path, UntranslatableError
@@ -265,6 +265,4 @@ def _quoted(value: JsonValue) -> JsonValue:
     """Keep braces in a value from being evaluated."""
     if isinstance(value, list):
         return [_quoted(item) for item in value]
-    if isinstance(value, str) and has_template(value):
-        return f"{{% raw %}}{value}{{% endraw %}}"
-    return value
+    return quote_raw(value) if isinstance(value, str) else value

@@ -17,11 +17,14 @@ __all__ = [
     "has_template",
     "keep_white_space",
     "placeholders_in",
+    "quote_raw",
     "rewrite_nunjucks",
     "scan_regions",
+    "unquote_raw",
 ]
 
 SIMPLE_PLACEHOLDER: Final = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}")
+_RAW_WHOLE: Final = re.compile(r"\{%\s*raw\s*%\}((?:(?!\{%\s*endraw).)*)\{%\s*endraw\s*%\}", re.DOTALL)
 _PARTIAL: Final = re.compile(r"(\{%[^%]*$|\{\{[^}]*$|\{#[^#]*$)", re.MULTILINE)
 _RAW: Final = re.compile(r"\{%\s*raw\s*%\}.*\{%\s*endraw\s*%\}", re.DOTALL)
 _OPENING: Final = re.compile(r"\{[{%#]")
@@ -63,6 +66,25 @@ class Region:
 def has_template(text: str) -> bool:
     """Whether Nunjucks would do anything with a text."""
     return _OPENING.search(text) is not None and not _is_raw(text)
+
+
+def quote_raw(text: str) -> str:
+    """Return a text that Nunjucks prints as `text`, whatever stands in it.
+
+    Example:
+        >>> quote_raw("a"), quote_raw("{{ a }}")
+        ('a', '{% raw %}{{ a }}{% endraw %}')
+    """
+    if not _OPENING.search(text) and "#}" not in text:
+        return text
+    return f"{{% raw %}}{text}{{% endraw %}}"
+
+
+def unquote_raw(text: str) -> str | None:
+    """Return what a text prints that is raw as a whole, or that has no tag at all; None for any other."""
+    if found := _RAW_WHOLE.fullmatch(text):
+        return found[1]
+    return None if _OPENING.search(text) else text
 
 
 def placeholders_in(text: str) -> list[str] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from promptship.converters._names import NameGiver
-from promptship.converters._nunjucks import SIMPLE_PLACEHOLDER, has_template, placeholders_in
+from promptship.converters._nunjucks import SIMPLE_PLACEHOLDER, placeholders_in, unquote_raw
 from promptship.errors import PromptshipError, SourceError
 from promptship.evalsets import parse_scorer
 from promptship.prompts import parse_yaml
@@ -183,8 +183,9 @@ class ScorerReader:
             return (value,)
         if value.startswith("file://"):
             return self._load(value, line, kind)
-        if not has_template(value):
-            return (value,)
+        plain = unquote_raw(value)
+        if plain is not None:
+            return (plain,)
         names = placeholders_in(value)
         if names is None or any(isinstance(variables.get(name), dict | list | None) for name in names):
             hint = "write the value out; templates of other tools are not evaluated"

@@ -140,6 +140,11 @@ def test_placeholders_in_values_are_filled_in_and_templates_are_not_evaluated(so
     assert source.codes("lost") == ["assertion-template", "assertion-template"]
 
 
+def test_a_value_that_is_raw_is_the_text_inside(source):
+    made = assertions(source, {"type": "contains", "value": "{% raw %}{{}{% endraw %}"})
+    assert made == [{"type": "contains", "value": "{{}"}]
+
+
 def test_lists_of_texts_are_multiplied_out(source):
     config(
         source,
