@@ -19,6 +19,7 @@ from promptship.cli import (
     _gate,
     _init,
     _models,
+    _power,
     _prompts,
     _run,
     _runs,
@@ -82,6 +83,7 @@ app.add_typer(_runs.app, name="runs", rich_help_panel=_EVALUATION)
 app.command("compare", rich_help_panel=_EVALUATION)(_compare.compare)
 app.command("gate", rich_help_panel=_EVALUATION)(_gate.gate)
 app.command("affected", rich_help_panel=_EVALUATION)(_diff.affected)
+app.command("power", rich_help_panel=_EVALUATION)(_power.power)
 app.command("score", rich_help_panel=_EVALUATION)(_score.score)
 app.command("schema", rich_help_panel=_EVALUATION)(_schema.schema)
 app.add_typer(_models.app, name="models", rich_help_panel=_MODELS)

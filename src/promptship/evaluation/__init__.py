@@ -20,18 +20,20 @@ from promptship.evaluation._estimate import PlanEstimate, estimate_plan
 from promptship.evaluation._evaluate import EvalOptions, PreparedEvaluation, prepare_evaluation, run_evaluation
 from promptship.evaluation._judge import judge_run
 from promptship.evaluation._lint import LintReport, lint_prompts
+from promptship.evaluation._power import GatePower, compute_power
 from promptship.evaluation._python_target import TargetContext
 from promptship.evaluation._status import PromptStatus, compute_status
 
 __all__ = [
-    "DIFF_LEVELS",
     "Affected",
     "AffectedEvalset",
     "AffectedPrompt",
     "CallResult",
+    "DIFF_LEVELS",
     "DiffLevel",
     "DiffParts",
     "EvalOptions",
+    "GatePower",
     "LintReport",
     "PlanEstimate",
     "PreparedEvaluation",
@@ -42,6 +44,7 @@ __all__ = [
     "collect_examples",
     "compare_runs",
     "compare_variants",
+    "compute_power",
     "compute_status",
     "diff_prompts",
     "estimate_plan",
