@@ -31,6 +31,12 @@ def compare(
     file_format: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help=f"{', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}.")
     ] = "terminal",
+    least_overlap: Annotated[
+        float,
+        typer.Option(
+            "--min-overlap", min=0, max=1, metavar="SHARE", help="Refuse runs that share fewer of the smaller's cases."
+        ),
+    ] = 0.5,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there instead of to stdout.")
     ] = None,
@@ -39,15 +45,19 @@ def compare(
 ) -> None:
     """Compare two runs over the cases that they share; no call is made."""
     from promptship.errors import UsageError, did_you_mean
-    from promptship.evaluation import compare_runs, compare_variants
+    from promptship.evaluation import compare_runs, compare_variants, find_quarantined
     from promptship.runner import find_run
 
     if file_format not in _FORMATS:
         raise UsageError(f"--format {file_format!r}{did_you_mean(file_format, _FORMATS)}")
-    runs_dir = open_workspace(context).project.runs_dir
-    left = find_run(runs_dir, baseline)
-    right = left if candidate is None else find_run(runs_dir, candidate)
-    found = compare_variants(left) if candidate is None else compare_runs(left, right)
+    project = open_workspace(context).project
+    left = find_run(project.runs_dir, baseline)
+    right = left if candidate is None else find_run(project.runs_dir, candidate)
+    left_out = find_quarantined(project, right)
+    if candidate is None:
+        found = compare_variants(left, left_out=left_out)
+    else:
+        found = compare_runs(left, right, left_out=left_out, least_overlap=least_overlap)
     if as_json or file_format == "json":
         from promptship.report import render_comparison_json
 

@@ -56,6 +56,9 @@ _Experiment = Annotated[
     str, typer.Option(metavar="NAME", help="Find the run again by this name.", rich_help_panel=_OUT)
 ]
 _Note = Annotated[str, typer.Option(metavar="TEXT", help="Kept with the run.", rich_help_panel=_OUT)]
+_Holdout = Annotated[
+    bool, typer.Option("--holdout", help="The cases that the evalset sets aside.", rich_help_panel=_WHICH)
+]
 _Limit = Annotated[int | None, typer.Option(min=1, help="The first N cases.", rich_help_panel=_WHICH)]
 _Concurrency = Annotated[int | None, typer.Option(min=1, help="Cells in flight.", rich_help_panel=_HOW)]
 _Retries = Annotated[
@@ -103,6 +106,7 @@ def evaluate(
     seed: _Seed = 0,
     slices: _Slices = None,
     limit: _Limit = None,
+    holdout: _Holdout = False,
     concurrency: _Concurrency = None,
     retries: _Retries = None,
     timeout: _Timeout = None,
@@ -149,6 +153,7 @@ def evaluate(
         baseline=baseline,
         experiment=experiment,
         note=note,
+        holdout=holdout,
     )
     command = _Command(context, tuple(evalsets or ()), options, model_options)
     if dry_run:

@@ -36,7 +36,7 @@ from promptship.domain.diffs import (
     TextDiff,
     TokenChange,
 )
-from promptship.domain.evalsets import EvalsetKind, EvalsetSpec, ScorerSpec, TargetSpec
+from promptship.domain.evalsets import EvalsetKind, EvalsetSpec, QuarantinedCase, ScorerSpec, TargetSpec
 from promptship.domain.gates import Finding, GateSpec, GateVerdict, OnInconclusive, Outcome, Verdict, parse_gate
 from promptship.domain.json_types import JsonObject, JsonValue
 from promptship.domain.messages import ROLES, Content, Message, Role, ToolCall
@@ -105,6 +105,7 @@ __all__ = [
     "PromptName",
     "PromptVersion",
     "Provenance",
+    "QuarantinedCase",
     "Reference",
     "RenderedGroup",
     "RenderedPrompt",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from promptship.domain.gates import GateSpec
     from promptship.domain.json_types import JsonObject, JsonValue
 
-__all__ = ["EvalsetKind", "EvalsetSpec", "ScorerSpec", "TargetSpec"]
+__all__ = ["EvalsetKind", "EvalsetSpec", "QuarantinedCase", "ScorerSpec", "TargetSpec"]
 
 EvalsetKind = Literal["golden", "synthetic", "adversarial", "fairness", "regression"]
 
@@ -66,6 +66,21 @@ class TargetSpec:
     location: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantinedCase:
+    """A case that is run but does not count for a while.
+
+    Attributes:
+        case_id: Which.
+        until: The last day on which it does not count, as ISO 8601 (`2026-12-31`).
+        reason: For people.
+    """
+
+    case_id: str
+    until: str
+    reason: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EvalsetSpec:
     """An evalset without its cases.
@@ -80,6 +95,8 @@ class EvalsetSpec:
         target: What turns a case into an output.
         description: For people.
         tags: Labels of the set itself, for people and for picking sets.
+        quarantine: Cases that do not count for a while.
+        holdout: Share of the cases, 0 to 1, that is set aside for the last look before a promotion; None for none.
         data: How confidential the cases are, as written; None where nothing is said. Nothing is enforced by it yet.
         format: Version of the file format.
     """
@@ -93,6 +110,8 @@ class EvalsetSpec:
     target: TargetSpec = field(default_factory=TargetSpec)
     description: str = ""
     tags: tuple[str, ...] = ()
+    quarantine: tuple[QuarantinedCase, ...] = ()
+    holdout: float | None = None
     data: Literal["public", "internal", "confidential"] | None = None
     format: int = 1
 

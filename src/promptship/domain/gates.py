@@ -111,12 +111,24 @@ class GateVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What all gates say together; terminal, reports and exit code read this one object."""
+    """What all gates say together; terminal, reports and exit code read this one object.
+
+    Attributes:
+        finding: The worst of the gates' findings.
+        outcome: The worst of their outcomes.
+        gates: In order.
+        reason: One sentence.
+        notes: What a reader must know beside it: cases in quarantine, a run that was ended early.
+        looks: How many versions have been judged on this very evalset, this one included; each further look makes it
+            likelier that one passes by luck. 0 where nobody counted.
+    """
 
     finding: Finding
     outcome: Outcome
     gates: tuple[GateVerdict, ...]
     reason: str = ""
+    notes: tuple[str, ...] = ()
+    looks: int = 0
 
 
 def parse_gate(value: JsonValue) -> GateSpec:

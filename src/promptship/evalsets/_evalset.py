@@ -11,6 +11,7 @@ from promptship.evalsets._case_set import CaseFile, CaseSet, InlineCases
 from promptship.evalsets._cases import CaseBuilder, CaseDefaults
 from promptship.evalsets._files import find_file
 from promptship.evalsets._header import Header, find_flaws, parse_header
+from promptship.evalsets._holdout import is_held_out
 from promptship.evalsets._places import YamlSpot
 from promptship.evalsets._problems import ProblemList
 from promptship.evalsets._rows import find_reader
@@ -35,17 +36,22 @@ _GLOB_SIGNS: Final = frozenset("*?[")
 class Evalset:
     """Named cases with the scorers and gates that apply to them.
 
+    Where it sets cases aside, it is without them: `held_out()` is the evalset of those.
+
     Its cases are read from their files when they are first needed, once to check, count and digest all of them, and
     once more for each iteration: no more than one case is in memory. All problems of all cases are reported together
     by whichever of `cases`, `count` and `digest` is asked first.
 
     Attributes:
         spec: All that the file says, its cases apart.
+        is_held_out: Whether it is the part that is set aside.
     """
 
-    def __init__(self, spec: EvalsetSpec, cases: CaseSet) -> None:
+    def __init__(self, spec: EvalsetSpec, cases: CaseSet, *, is_held_out: bool = False) -> None:
         self.spec = spec
+        self.is_held_out = is_held_out
         self._cases = cases
+        self._count: int | None = None
 
     def __repr__(self) -> str:
         return f"<Evalset {self.spec.name!r} of {self.spec.path}>"
@@ -57,7 +63,23 @@ class Evalset:
             SourceError: Cases are wrong; before the first is given.
             UsageError: A file was changed since it was checked.
         """
-        return iter(self._cases)
+        cases = iter(self._cases)
+        share = self.spec.holdout
+        if share is None:
+            return cases
+        return (case for case in cases if is_held_out(case, share) is self.is_held_out)
+
+    def held_out(self) -> Evalset:
+        """Return the evalset of the cases that this one sets aside.
+
+        Raises:
+            UsageError: It sets none aside.
+        """
+        if self.spec.holdout is None:
+            raise UsageError(
+                f"{self.spec.path} sets no cases aside", hint="write `holdout: 0.2` to keep a fifth for the last look"
+            )
+        return Evalset(self.spec, self._cases, is_held_out=True)
 
     def visit(self, look: Callable[[Case], None]) -> None:
         """Hand each case to `look`, in the same reading that checks the cases where nobody has read them yet.
@@ -69,7 +91,16 @@ class Evalset:
             SourceError: Cases are wrong; `look` has seen those that are not.
             UsageError: A file was changed since it was checked.
         """
-        self._cases.visit(look)
+        share = self.spec.holdout
+        if share is None:
+            self._cases.visit(look)
+            return
+
+        def look_at_mine(case: Case) -> None:
+            if is_held_out(case, share) is self.is_held_out:
+                look(case)
+
+        self._cases.visit(look_at_mine)
 
     def count(self) -> int:
         """Return the number of cases.
@@ -77,7 +108,11 @@ class Evalset:
         Raises:
             SourceError: Cases are wrong.
         """
-        return len(self._cases)
+        if self.spec.holdout is None:
+            return len(self._cases)
+        if self._count is None:
+            self._count = sum(1 for _ in self.cases())
+        return self._count
 
     @property
     def digest(self) -> Digest:

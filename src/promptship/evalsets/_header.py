@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from datetime import date
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from promptship.domain import EvalsetSpec, GateSpec, TargetSpec, parse_gate, parse_reference
+from promptship.domain import EvalsetSpec, GateSpec, QuarantinedCase, TargetSpec, parse_gate, parse_reference
 from promptship.errors import UsageError
 from promptship.evalsets._cases import CaseDefaults
 from promptship.evalsets._scorers import SCORERS, build_scorer_spec
@@ -147,6 +148,46 @@ class _Target:
         return {"anyOf": [self._function.schema(), self._outputs.schema()]}
 
 
+class _Day:
+    """A day as ISO 8601 writes it."""
+
+    _text = Text("a day such as 2026-12-31", pattern=re.compile(r"\d{4}-\d{2}-\d{2}"))
+
+    def accepts(self, value: Any) -> bool:
+        """See `Shape.accepts`."""
+        return next(self.flaws(value, ()), None) is None
+
+    def flaws(self, value: Any, keys: Keys) -> Iterator[Flaw]:
+        """See `Shape.flaws`."""
+        yield from self._text.flaws(value, keys)
+        if self._text.accepts(value):
+            try:
+                date.fromisoformat(value)
+            except ValueError as error:
+                yield Flaw(keys, f"{keys[-1] if keys else 'day'}: {value!r} is no day: {error}")
+
+    def schema(self) -> JsonObject:
+        """See `Shape.schema`."""
+        return {**self._text.schema(), "format": "date"}
+
+
+class _Share:
+    """A share between 0 and 1, neither included."""
+
+    def accepts(self, value: Any) -> bool:
+        """See `Shape.accepts`."""
+        return type(value) is float and 0 < value < 1
+
+    def flaws(self, value: Any, keys: Keys) -> Iterator[Flaw]:
+        """See `Shape.flaws`."""
+        if not self.accepts(value):
+            yield Flaw(keys, f"{keys[-1]}: expected a share between 0 and 1, found {describe(value)}", "write 0.2")
+
+    def schema(self) -> JsonObject:
+        """See `Shape.schema`."""
+        return {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+
+
 class _CaseOrFile:
     """A case written inline, or a file of cases. What an inline case holds is checked as it is read, like any row."""
 
@@ -171,6 +212,12 @@ _DEFAULTS: Final = Record(
     {"inputs": Mapped(Anything()), "tags": Mapped(Text(empty=True)), "scorers": SCORERS, "required": Flag()},
     example="write {scorers: [icontains], tags: {language: en}}",
 )
+_QUARANTINED: Final = Record(
+    "a case in quarantine",
+    {"case": Text("the id of a case"), "until": _Day(), "reason": Text(empty=True)},
+    required=frozenset({"case", "until"}),
+    example="write {case: ID, until: 2026-12-31, reason: ...}",
+)
 _FIELDS: Final[dict[str, Shape]] = {
     "promptship": Choice((1,)),
     "name": Text("a name of letters, digits, '_', '-' and '.'", pattern=_NAME, longest=100),
@@ -184,6 +231,8 @@ _FIELDS: Final[dict[str, Shape]] = {
     "target": _Target(),
     "data": Choice(("public", "internal", "confidential")),
     "tags": Listed(Text()),
+    "quarantine": Listed(_QUARANTINED),
+    "holdout": _Share(),
 }
 _ELSEWHERE: Final = {
     "tests": "promptfoo's `tests` are `cases` here",
@@ -227,13 +276,18 @@ class Header:
 
     def content(self) -> JsonObject:
         """Return what of the file decides scores and verdicts, for the digest."""
-        return {
+        found: JsonObject = {
             "evalset": 1,
             "kind": self.spec.kind,
             "scorers": [scorer.as_json() for scorer in self.spec.scorers],
             "gates": [_gate_content(gate) for gate in self.spec.gates],
             "target": _target_content(self.spec.target),
         }
+        if self.spec.quarantine:
+            found["quarantine"] = {one.case_id: one.until for one in self.spec.quarantine}
+        if self.spec.holdout is not None:
+            found["holdout"] = self.spec.holdout
+        return found
 
 
 def find_flaws(document: YamlDocument) -> list[Flaw]:
@@ -257,6 +311,11 @@ def parse_header(document: YamlDocument) -> Header:
         target=_target(value.get("target")),
         description=value.get("description") or "",
         tags=tuple(value.get("tags") or ()),
+        quarantine=tuple(
+            QuarantinedCase(case_id=one["case"], until=one["until"], reason=one.get("reason") or "")
+            for one in value.get("quarantine") or ()
+        ),
+        holdout=value.get("holdout"),
         data=value.get("data"),
         format=value.get("promptship") or 1,
     )

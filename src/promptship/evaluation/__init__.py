@@ -23,13 +23,14 @@ from promptship.evaluation._lint import LintReport, lint_prompts
 from promptship.evaluation._power import GatePower, compute_power
 from promptship.evaluation._python_target import TargetContext
 from promptship.evaluation._status import PromptStatus, compute_status
+from promptship.evaluation._verdict import find_quarantined
 
 __all__ = [
+    "DIFF_LEVELS",
     "Affected",
     "AffectedEvalset",
     "AffectedPrompt",
     "CallResult",
-    "DIFF_LEVELS",
     "DiffLevel",
     "DiffParts",
     "EvalOptions",
@@ -51,6 +52,7 @@ __all__ = [
     "evalsets_of",
     "find_affected",
     "find_baselines",
+    "find_quarantined",
     "fit_prior_for",
     "judge_run",
     "lint_prompts",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptship.errors import CassetteMissError, ReferenceNotFoundError, UsageError
+from promptship.evaluation._verdict import is_held_out_run
 from promptship.gates import Baseline
 from promptship.runner import Run, find_run, list_runs
 
@@ -93,7 +94,13 @@ def find_stored_baseline(project: Project, versus: str, judged: Run, label: str)
     Raises:
         ReferenceNotFoundError: A run that does not exist, or a revision that git does not know.
     """
-    rows = [row for row in list_runs(project.runs_dir) if row.evalset == judged.manifest.evalset and row.finished]
+    rows = [
+        row
+        for row in list_runs(project.runs_dir)
+        if row.evalset == judged.manifest.evalset
+        and row.finished
+        and is_held_out_run(row) is is_held_out_run(judged.manifest)
+    ]
     if versus == _LAST:
         earlier = [row for row in rows if row.run_id < judged.manifest.run_id]
         last = Run(project.runs_dir / earlier[0].run_id, earlier[0]) if earlier else None
@@ -138,7 +145,8 @@ def _find_run(project: Project, versus: str, prepared: PreparedEvaluation) -> Ru
             raise UsageError(f"run {run.manifest.run_id} is of the evalset {run.manifest.evalset!r}, not of {name!r}")
         return run
     for manifest in list_runs(project.runs_dir):
-        if manifest.evalset == name and manifest.finished is not None:
+        same_part = is_held_out_run(manifest) is prepared.evalset.is_held_out
+        if manifest.evalset == name and manifest.finished is not None and same_part:
             return Run(project.runs_dir / manifest.run_id, manifest)
     return None
 

@@ -105,7 +105,7 @@ def collect_examples(
 def _pick_cells(run: Run, label: str, wanted: Collection[str]) -> dict[str, CellRecord]:
     number = [variant.label for variant in run.manifest.variants].index(label)
     found: dict[str, CellRecord] = {}
-    for record in run.records():
+    for record in run.records(wanted):
         case_id = record.key.case_id
         if record.key.variant != number or case_id not in wanted:
             continue

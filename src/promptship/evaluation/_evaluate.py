@@ -12,7 +12,8 @@ from promptship.evalsets import Evalset, Selection, load_outputs, select_cases
 from promptship.evaluation._outputs_target import OutputsTarget
 from promptship.evaluation._prompt_target import PromptTarget
 from promptship.evaluation._python_target import PythonTarget, load_callable, source_digest
-from promptship.gates import Baseline, Policy, check_gates, decide_verdict
+from promptship.evaluation._verdict import count_looks, decide_run, is_held_out_run, today_utc
+from promptship.gates import Baseline, Policy, check_gates
 from promptship.runner import Run, RunPlan, execute, list_runs
 from promptship.scorers import ScorerContext, build_scorer
 
@@ -50,6 +51,7 @@ class EvalOptions:
             own.
         experiment: Name under which the run is found again.
         note: For people.
+        holdout: Evaluate on the cases that the evalset sets aside, instead of on the others.
     """
 
     prompts: tuple[str, ...] = ()
@@ -62,11 +64,12 @@ class EvalOptions:
     baseline: str | None = None
     experiment: str = ""
     note: str = ""
+    holdout: bool = False
 
     @property
     def is_whole(self) -> bool:
         """Whether every cell that the evalset itself asks for is evaluated."""
-        return self.selection == Selection() and not (self.last_failed or self.prompts or self.models)
+        return self.selection == Selection() and not (self.last_failed or self.prompts or self.models or self.holdout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +104,8 @@ def prepare_evaluation(
         UsageError: Anything the user has to mend: prompts, models, scorers, gates, cases, inputs, options.
     """
     _refuse_odd_options(evalset, options)
+    if options.holdout:
+        evalset = evalset.held_out()
     versions = _load_versions(project, evalset, options)
     variants = tuple(_variant(evalset, version, open_hub) for version in versions)
     targets = tuple(_build_target(project, evalset, version, open_hub) for version in versions)
@@ -123,7 +128,7 @@ def prepare_evaluation(
         case_scorers=lambda case: tuple(build_scorer(spec, context) for spec in case.scorers),
         repeats=options.repeats,
         selection=_selection_json(selection, options),
-        complete=selection == Selection(),
+        complete=selection == Selection() and not options.holdout,
         subjects=_subjects(project, evalset),
         experiment=options.experiment,
         note=options.note,
@@ -172,15 +177,16 @@ async def run_evaluation(
         git_commit=project.git_commit(),
         promptship_version=version("promptship"),
     )
-    verdict = decide_verdict(
-        run.manifest,
-        prepared.evalset.spec.gates,
-        run.summary,
+    spec = prepared.evalset.spec
+    verdict = decide_run(
+        run,
+        spec.gates,
         policy=Policy(max_error_rate=settings.max_error_rate, min_scored=settings.min_scored),
-        table_of=run.table,
         baseline_of=baseline_of,
+        quarantine=spec.quarantine,
+        today=today_utc(),
     )
-    run.save_verdict(verdict)
+    run.save_verdict(replace(verdict, looks=count_looks(project, run.manifest)))
     return run
 
 
@@ -193,6 +199,11 @@ class _Cases:
 
     def __call__(self) -> Iterator[Case]:
         return select_cases(self.evalset.cases(), self.selection)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every case of the file is among them."""
+        return self.selection == Selection() and self.evalset.spec.holdout is None
 
     def visit(self, look: Callable[[Case], None]) -> None:
         """Hand each to `look`; where all are selected, they are read once for this and for their digest."""
@@ -293,7 +304,9 @@ def _selection(project: Project, evalset: Evalset, options: EvalOptions) -> Sele
     if not options.last_failed:
         return options.selection
     for row in list_runs(project.runs_dir):
-        if row.evalset == evalset.spec.name and row.finished is not None:
+        if row.evalset != evalset.spec.name or is_held_out_run(row) is not evalset.is_held_out:
+            continue
+        if row.finished is not None:
             failed = Run.load(project.runs_dir / row.run_id).records()
             ids = frozenset(record.key.case_id for record in failed if record.outcome != "passed")
             if not ids:
@@ -310,11 +323,14 @@ def _check_cases(
     problems: list[Problem] = []
     tags: set[tuple[str, str]] = set()
     count = 0
+    spec = cases.evalset.spec
+    quarantined = {one.case_id for one in spec.quarantine}
 
     def look(case: Case) -> None:
         nonlocal count
         count += 1
         tags.update(case.tags.items())
+        quarantined.discard(case.id)
         problem = _problem_of(case, renderers, scorers, context, render=count <= _RENDERED_FIRST)
         if problem and len(problems) < _MOST_PROBLEMS:
             problems.append(problem)
@@ -323,8 +339,11 @@ def _check_cases(
     if problems:
         raise SourceError(problems)
     if count == 0:
+        raise UsageError(f"no case of {spec.path} is selected", hint="look at --slice, -k, --limit and --sample")
+    if quarantined and cases.is_whole:
         raise UsageError(
-            f"no case of {cases.evalset.spec.path} is selected", hint="look at --slice, -k, --limit and --sample"
+            f"{spec.path}: the quarantine names {min(quarantined)!r}, a case that the set does not have",
+            hint="remove the entry, or mend the id",
         )
     return count, tags
 
@@ -365,6 +384,8 @@ def _selection_json(selection: Selection, options: EvalOptions) -> JsonObject:
         found["slice"] = " ".join(f"{tag}={value}" for tag, value in selection.slices)
     if selection.limit is not None:
         found["limit"] = selection.limit
+    if options.holdout:
+        found["holdout"] = "only"
     if options.last_failed:
         found["last_failed"] = [*sorted(selection.only_ids or ())]
     return found

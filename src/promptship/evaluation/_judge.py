@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptship.errors import UsageError
 from promptship.evalsets import load_evalset
 from promptship.evaluation._baselines import baseline_of_run, find_stored_baseline
-from promptship.gates import Policy, check_gates, decide_verdict
+from promptship.evaluation._verdict import count_looks, decide_run, today_utc
+from promptship.gates import Policy, check_gates
 
 if TYPE_CHECKING:
-    from promptship.domain import Verdict
+    from promptship.domain import QuarantinedCase, Verdict
     from promptship.gates import Baseline
     from promptship.project import Project
     from promptship.runner import Run
@@ -38,8 +40,11 @@ def judge_run(project: Project, run: Run, *, policy: Policy | None = None, basel
     settings = project.settings
     policy = policy or Policy(max_error_rate=settings.max_error_rate, min_scored=settings.min_scored)
     gates = policy.gates
-    if not gates:
-        gates = load_evalset(project.root / manifest.evalset_path, root=project.root).spec.gates
+    quarantine: tuple[QuarantinedCase, ...] = ()
+    path = project.root / manifest.evalset_path
+    if not gates or path.exists():
+        spec = load_evalset(path, root=project.root).spec
+        gates, quarantine = gates or spec.gates, spec.quarantine
     tags = {item for label in run.summary.slices for item in _tags_of(run, label)} if manifest.complete else None
     check_gates(gates, manifest.scorers, path=f"run {manifest.run_id}", tags=tags)
 
@@ -48,7 +53,8 @@ def judge_run(project: Project, run: Run, *, policy: Policy | None = None, basel
             return baseline_of_run(baseline, label)
         return find_stored_baseline(project, versus, run, label)
 
-    return decide_verdict(manifest, gates, run.summary, policy=policy, table_of=run.table, baseline_of=baseline_of)
+    verdict = decide_run(run, gates, policy=policy, baseline_of=baseline_of, quarantine=quarantine, today=today_utc())
+    return replace(verdict, looks=count_looks(project, manifest))
 
 
 def _tags_of(run: Run, label: str) -> list[tuple[str, str]]:

@@ -79,6 +79,8 @@ def _run_as_json(run: RunLike, *, cases: bool) -> JsonObject:
         "gates": [_gate(gate) for gate in gates_of([run])],
         "totals": _totals(run.summary.overall.totals),
         "metrics": _metrics(run.summary.overall.metrics),
+        "notes": list(run.verdict.notes) if run.verdict else [],
+        "looks": run.verdict.looks if run.verdict else 0,
         "evalset": run.manifest.evalset,
         "variants": list(_variants(run)),
     }
@@ -118,6 +120,7 @@ def _gate(gate: GateVerdict) -> JsonObject:
         "n": gate.n,
         "reason": gate.reason,
         "decided_by": gate.decided_by,
+        "needed": gate.needed,
         "subject": gate.subject or None,
     }
 

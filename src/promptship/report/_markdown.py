@@ -14,6 +14,7 @@ from promptship.report._reading import (
     first_not_passed,
     headline,
     merge_outcomes,
+    notes_of,
     reason_of,
     variant_label,
 )
@@ -69,6 +70,8 @@ def _run(run: RunLike, budget: int) -> Iterator[str]:
     if run.verdict and run.verdict.gates:
         yield ""
         yield from _table(("", "gate", "value", "n", "finding", "reason"), list(_gate_rows(run)), right_from=99)
+    for text in notes_of(run.verdict):
+        yield f"\n> {escape_markdown(text)}"
     yield from _failures(run, budget)
 
 

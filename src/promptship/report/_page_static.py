@@ -15,6 +15,7 @@ from promptship.report._reading import (
     first_not_passed,
     headline,
     merge_outcomes,
+    notes_of,
     reason_of,
     threshold_of,
     variant_label,
@@ -115,6 +116,7 @@ def _warnings(run: RunLike) -> Iterator[str]:
         yield f"{run.manifest.evalset}: a part of its cases only"
     if run.manifest.finished is None:
         yield f"{run.manifest.evalset}: did not finish"
+    yield from (f"{run.manifest.evalset}: {text}" for text in notes_of(run.verdict))
 
 
 def _gates(run: RunLike) -> Iterator[str]:

@@ -13,7 +13,7 @@ from promptship.domain import Totals
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from promptship.domain import CellRecord, Finding, GateVerdict, JsonValue, Outcome, Score
+    from promptship.domain import CellRecord, Finding, GateVerdict, JsonValue, Outcome, Score, Verdict
     from promptship.report._run_like import RunLike
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "headline",
     "merge_findings",
     "merge_outcomes",
+    "notes_of",
     "reason_of",
     "threshold_of",
     "variant_label",
@@ -89,6 +90,16 @@ def reason_of(gate: GateVerdict) -> str:
     if gate.decided_by == "observed" and gate.low is None and gate.high is None and gate.value is not None:
         return f"{gate.reason}; {_NO_INTERVAL}" if gate.reason else _NO_INTERVAL
     return gate.reason
+
+
+def notes_of(verdict: Verdict | None) -> list[str]:
+    """Return what has to be known beside the gates, and how many versions have been looked at so far."""
+    if verdict is None:
+        return []
+    notes = list(verdict.notes)
+    if verdict.looks > 1:
+        notes.append(f"version number {verdict.looks} that is judged on this evalset as it is; one may pass by luck")
+    return notes
 
 
 def threshold_of(gate: GateVerdict) -> tuple[Literal[">=", "<="], float] | None:

@@ -15,6 +15,7 @@ from promptship.report._reading import (
     first_not_passed,
     headline,
     merge_outcomes,
+    notes_of,
     reason_of,
     variant_label,
 )
@@ -44,6 +45,7 @@ _NARROWEST = 40
 _LABEL = 10
 _SHORTEST_GATE = 8
 _INPUT_LINES = 2
+_NOTE_LINES = 4
 _TEXT_LINES = 6
 _MOST_SLICES = 8
 _HEAD = ("variant", "pass rate", "passed", "failed", "error", "unscored", "cost", "p50", "p95", "cached")
@@ -216,6 +218,14 @@ def _gates(page: _Page, verdict: Verdict | None) -> Iterator[str]:
         indent = " " * (word_width + 6)
         for part in wrap(reason, page.width - len(indent), lines=_INPUT_LINES):
             yield indent + page.paint(part, "dim")
+    yield from _notes(page, verdict)
+
+
+def _notes(page: _Page, verdict: Verdict) -> Iterator[str]:
+    for text in notes_of(verdict):
+        for number, part in enumerate(wrap(escape_terminal(text), page.width - 10, lines=_NOTE_LINES)):
+            gutter = page.paint("note", "yellow") if number == 0 else "    "
+            yield f"    {gutter}  {part}"
 
 
 def _word(gate: GateVerdict) -> str:

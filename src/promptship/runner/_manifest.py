@@ -130,7 +130,7 @@ def load_verdict(directory: Path) -> Verdict | None:
     row = _load_object(path)
     try:
         gates = tuple(GateVerdict(**gate) for gate in row.pop("gates"))
-        return Verdict(**row, gates=gates)
+        return Verdict(**{**row, "notes": tuple(row.get("notes", ()))}, gates=gates)
     except (TypeError, KeyError) as error:
         raise _damaged(path, str(error)) from None
 

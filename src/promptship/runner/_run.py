@@ -22,7 +22,7 @@ from promptship.runner._summary import summarize_columns
 from promptship.runner._table import CaseTable, build_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from promptship.domain import CellError, RunManifest, RunSummary, Verdict
@@ -90,15 +90,18 @@ class Run:
         """
         save_verdict(self.directory, verdict)
 
-    def records(self) -> Iterator[CellRecord]:
+    def records(self, case_ids: Collection[str] | None = None) -> Iterator[CellRecord]:
         """Yield the cells in the plan's order: by case, then variant, then repeat; each call reads anew.
 
         Cells that have not been run are left out. An output that has not been scored yet is `unscored`.
 
+        Args:
+            case_ids: Of these cases only; None for all.
+
         Raises:
             StorageError: The run is finished and rows of it are missing or damaged.
         """
-        return _records(self._load_index(), self.manifest)
+        return _records(self._load_index(), self.manifest, case_ids)
 
     def table(self, variant_label: str | None = None) -> CaseTable:
         """Return the figures of one variant, a row for each case that has been run.
@@ -115,12 +118,24 @@ class Run:
             raise UsageError(f"run {self.manifest.run_id} has several variants", hint=f"name one: {', '.join(labels)}")
         columns = Columns.of_run(self.manifest)
         index = self._load_index(columns)
-        facts = {}
         with index.open() as reader:
-            for case in range(index.cells // index.per_case):
-                if any(index.has_row(place) for place in range(case * index.per_case, (case + 1) * index.per_case)):
-                    facts[case] = decode_case(reader.case_row(case))
+            facts = {place // index.per_case: found for place, found in _case_facts(index, reader)}
         return build_table(self.manifest, columns, facts, labels[0] if variant_label is None else variant_label)
+
+    def summary_without(self, case_ids: Collection[str]) -> RunSummary:
+        """Derive the run's figures as if these cases had not been in it; what was paid for them is left out too.
+
+        Raises:
+            StorageError: The run is finished and rows of it are missing or damaged.
+        """
+        columns = Columns.of_run(self.manifest)
+        index = self._load_index(columns)
+        with index.open() as reader:
+            for place, facts in _case_facts(index, reader):
+                if facts.id in case_ids:
+                    # A cell without an outcome is one that has no row.
+                    columns.outcomes[place : place + index.per_case] = bytes(index.per_case)
+        return summarize_columns(self.manifest, columns, wall_s=index.wall_s)
 
     def _load_index(self, columns: Columns | None = None) -> CellIndex:
         index = load_index(self.directory, self.manifest, columns)
@@ -135,14 +150,20 @@ class Run:
         return index
 
 
-def _records(index: CellIndex, manifest: RunManifest) -> Iterator[CellRecord]:
+def _records(index: CellIndex, manifest: RunManifest, case_ids: Collection[str] | None) -> Iterator[CellRecord]:
     with index.open() as reader:
-        for case in range(index.cells // index.per_case):
-            places = range(case * index.per_case, (case + 1) * index.per_case)
-            present = [place for place in places if index.has_row(place)]
-            if present:
-                facts = decode_case(reader.case_row(case))
-                yield from (_record(reader, facts, manifest, place) for place in present)
+        for first, facts in _case_facts(index, reader):
+            if case_ids is None or facts.id in case_ids:
+                places = range(first, first + index.per_case)
+                yield from (_record(reader, facts, manifest, place) for place in places if index.has_row(place))
+
+
+def _case_facts(index: CellIndex, reader: RowReader) -> Iterator[tuple[int, CaseFacts]]:
+    """Yield the place of the first cell of each case that has been run, and what is known of the case."""
+    for case in range(index.cells // index.per_case):
+        first = case * index.per_case
+        if any(index.has_row(place) for place in range(first, first + index.per_case)):
+            yield first, decode_case(reader.case_row(case))
 
 
 def _record(reader: RowReader, facts: CaseFacts, manifest: RunManifest, position: int) -> CellRecord:

@@ -83,6 +83,10 @@ class CaseTable:
         """Return the rows of these cases."""
         return self.take([row for row, case_id in enumerate(self.case_ids) if case_id in case_ids])
 
+    def drop(self, case_ids: Collection[str]) -> CaseTable:
+        """Return the rows of all other cases."""
+        return self.take([row for row, case_id in enumerate(self.case_ids) if case_id not in case_ids])
+
     def where(self, tag: tuple[str, str]) -> CaseTable:
         """Return the rows of one slice."""
         name, value = tag
