@@ -13,6 +13,7 @@ from promptship import __version__
 from promptship.cli import (
     _compare,
     _convert,
+    _coverage,
     _demo,
     _diff,
     _eval,
@@ -83,6 +84,7 @@ app.add_typer(_runs.app, name="runs", rich_help_panel=_EVALUATION)
 app.command("compare", rich_help_panel=_EVALUATION)(_compare.compare)
 app.command("gate", rich_help_panel=_EVALUATION)(_gate.gate)
 app.command("affected", rich_help_panel=_EVALUATION)(_diff.affected)
+app.command("coverage", rich_help_panel=_EVALUATION)(_coverage.coverage)
 app.command("power", rich_help_panel=_EVALUATION)(_power.power)
 app.command("score", rich_help_panel=_EVALUATION)(_score.score)
 app.command("schema", rich_help_panel=_EVALUATION)(_schema.schema)

@@ -24,6 +24,7 @@ from promptship.domain.completions import (
     TokenLogprob,
     Usage,
 )
+from promptship.domain.coverage import Branch, InputDomain, PromptCoverage
 from promptship.domain.diffs import (
     BehaviourDiff,
     ContractChange,
@@ -63,6 +64,7 @@ __all__ = [
     "CLOSURE_FORMAT",
     "ROLES",
     "BehaviourDiff",
+    "Branch",
     "Case",
     "CaseChange",
     "CaseId",
@@ -89,6 +91,7 @@ __all__ = [
     "GateSpec",
     "GateVerdict",
     "GroupSummary",
+    "InputDomain",
     "JsonObject",
     "JsonValue",
     "Limits",
@@ -101,6 +104,7 @@ __all__ = [
     "Output",
     "OutputContract",
     "Price",
+    "PromptCoverage",
     "PromptDiff",
     "PromptName",
     "PromptVersion",

@@ -15,6 +15,7 @@ from promptship.evaluation._baselines import baseline_of_run, find_baselines, ve
 from promptship.evaluation._calibrate import fit_prior_for, render_prior
 from promptship.evaluation._call import CallResult, call_prompt, prepare_call, stream_prompt
 from promptship.evaluation._compare import collect_examples, compare_runs, compare_variants
+from promptship.evaluation._coverage import compute_coverage
 from promptship.evaluation._diff import DIFF_LEVELS, DiffLevel, DiffParts, diff_prompts, evalsets_of
 from promptship.evaluation._estimate import PlanEstimate, estimate_plan
 from promptship.evaluation._evaluate import EvalOptions, PreparedEvaluation, prepare_evaluation, run_evaluation
@@ -45,6 +46,7 @@ __all__ = [
     "collect_examples",
     "compare_runs",
     "compare_variants",
+    "compute_coverage",
     "compute_power",
     "compute_status",
     "diff_prompts",

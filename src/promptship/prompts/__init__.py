@@ -13,6 +13,7 @@ from promptship.prompts._frontmatter import parse_prompt
 from promptship.prompts._lint import LintCode, LintFinding, Severity, lint_prompt
 from promptship.prompts._partials import collect_partials
 from promptship.prompts._picoschema import parse_picoschema
+from promptship.prompts._probes import ProbedRenderer
 from promptship.prompts._render import Renderer
 from promptship.prompts._rewrite import write_frontmatter
 from promptship.prompts._samples import sample_inputs
@@ -25,6 +26,7 @@ __all__ = [
     "LintCode",
     "LintFinding",
     "Printed",
+    "ProbedRenderer",
     "PromptDocument",
     "Renderer",
     "Severity",

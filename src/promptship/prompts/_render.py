@@ -57,12 +57,15 @@ class Renderer:
         self._first_line = body_line
         self._sources: dict[str | None, str] = {None: closure.template}
         self._sources.update(closure.partials)
-        self._environment = PromptEnvironment(closure.partials)
+        self._environment = self._make_environment(closure.partials)
         self._template = self._compile(closure)
         tags = self._environment.tags
         self._sites = tags.sites
         self._binder = InputBinder(closure, name=name, takes_history="history" in tags.seen)
         self._constants: dict[str, Any] = {**self._environment.globals, "examples": closure.examples}
+
+    def _make_environment(self, partials: Mapping[str, str]) -> PromptEnvironment:
+        return PromptEnvironment(partials)
 
     def render(self, inputs: JsonObject) -> RenderedPrompt:
         """Render messages. Equal inputs give equal messages, on every machine.
