@@ -21,6 +21,7 @@ from promptship.evaluation import (
     diff_prompts,
     estimate_plan,
     find_baselines,
+    mutate_prompt,
     prepare_evaluation,
     run_evaluation,
     versus_of,
@@ -33,10 +34,11 @@ from promptship.runner import Run, run_blocking
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from promptship.domain import PromptDiff, Verdict
-    from promptship.evaluation import DiffLevel
+    from promptship.domain import PromptDiff, PromptVersion, Verdict
+    from promptship.evaluation import DiffLevel, MutantResult
     from promptship.gates import Baseline
     from promptship.models import PullProgress
+    from promptship.prompts import Mutation
     from promptship.runner import Progress, StopSignal
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "estimate_all",
     "evaluate",
     "evaluate_all",
+    "mutate_all",
 ]
 
 _EVALSET_ENDINGS = (".yaml", ".yml")
@@ -356,6 +359,29 @@ async def diff_all(
         sides = [workspace.project.load_prompt(side).version if side else None for side in (before, after)]
         found.append(await diff_prompts(parts, *sides, base=base))
     return found
+
+
+async def mutate_all(
+    workspace: Workspace,
+    version: PromptVersion,
+    mutations: Sequence[Mutation],
+    evalsets: Sequence[Evalset],
+    *,
+    on_result: Callable[[MutantResult], None] | None = None,
+) -> list[MutantResult]:
+    """Evaluate a prompt's mutants; see `promptship.evaluation.mutate_prompt`.
+
+    Raises:
+        InfrastructureError: A call failed; the same command goes on from there.
+        BudgetExceededError: The next call could cost too much; likewise.
+    """
+
+    async def evaluate(evalset: Evalset, mutant: PromptVersion) -> Run:
+        options = EvalOptions(versions=(mutant,))
+        prepared = await asyncio.to_thread(workspace.prepare, evalset, options)
+        return await run_evaluation(workspace.project, prepared, options)
+
+    return await mutate_prompt(version, mutations, evalsets, evaluate, on_result=on_result)
 
 
 def _check_names(evalsets: Sequence[Evalset]) -> None:

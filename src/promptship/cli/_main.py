@@ -20,6 +20,7 @@ from promptship.cli import (
     _gate,
     _init,
     _models,
+    _mutate,
     _power,
     _prompts,
     _run,
@@ -85,6 +86,7 @@ app.command("compare", rich_help_panel=_EVALUATION)(_compare.compare)
 app.command("gate", rich_help_panel=_EVALUATION)(_gate.gate)
 app.command("affected", rich_help_panel=_EVALUATION)(_diff.affected)
 app.command("coverage", rich_help_panel=_EVALUATION)(_coverage.coverage)
+app.command("mutate", rich_help_panel=_EVALUATION)(_mutate.mutate)
 app.command("power", rich_help_panel=_EVALUATION)(_power.power)
 app.command("score", rich_help_panel=_EVALUATION)(_score.score)
 app.command("schema", rich_help_panel=_EVALUATION)(_schema.schema)

@@ -21,6 +21,7 @@ from promptship.evaluation._estimate import PlanEstimate, estimate_plan
 from promptship.evaluation._evaluate import EvalOptions, PreparedEvaluation, prepare_evaluation, run_evaluation
 from promptship.evaluation._judge import judge_run
 from promptship.evaluation._lint import LintReport, lint_prompts
+from promptship.evaluation._mutate import MutantResult, mutate_prompt, plan_mutants
 from promptship.evaluation._power import GatePower, compute_power
 from promptship.evaluation._python_target import TargetContext
 from promptship.evaluation._status import PromptStatus, compute_status
@@ -37,6 +38,7 @@ __all__ = [
     "EvalOptions",
     "GatePower",
     "LintReport",
+    "MutantResult",
     "PlanEstimate",
     "PreparedEvaluation",
     "PromptStatus",
@@ -58,6 +60,8 @@ __all__ = [
     "fit_prior_for",
     "judge_run",
     "lint_prompts",
+    "mutate_prompt",
+    "plan_mutants",
     "prepare_call",
     "prepare_evaluation",
     "render_prior",

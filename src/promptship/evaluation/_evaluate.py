@@ -41,6 +41,7 @@ class EvalOptions:
 
     Attributes:
         prompts: References that replace the evalset's own; empty to keep them.
+        versions: Versions that stand in no file, evaluated instead of any reference.
         models: Model configs that replace each prompt's own, one variant for each; empty to keep it.
         repeats: Samples per case and variant, at least 1.
         concurrency: Cells in flight; None for the project's setting.
@@ -55,6 +56,7 @@ class EvalOptions:
     """
 
     prompts: tuple[str, ...] = ()
+    versions: tuple[PromptVersion, ...] = ()
     models: tuple[str, ...] = ()
     repeats: int = 1
     concurrency: int | None = None
@@ -69,7 +71,7 @@ class EvalOptions:
     @property
     def is_whole(self) -> bool:
         """Whether every cell that the evalset itself asks for is evaluated."""
-        return self.selection == Selection() and not (self.last_failed or self.prompts or self.models or self.holdout)
+        return self.selection == Selection() and not (self.last_failed or self.prompts or self.versions or self.models or self.holdout)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +232,8 @@ def _refuse_odd_options(evalset: Evalset, options: EvalOptions) -> None:
 
 
 def _load_versions(project: Project, evalset: Evalset, options: EvalOptions) -> tuple[PromptVersion | None, ...]:
+    if options.versions:
+        return options.versions
     patterns = options.prompts or evalset.spec.prompts
     references = list(dict.fromkeys(name for pattern in patterns for name in project.match_prompts(pattern)))
     if evalset.spec.target.kind == "outputs" or not references:

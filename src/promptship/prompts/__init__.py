@@ -11,6 +11,7 @@ from promptship.prompts._document import PromptDocument
 from promptship.prompts._fence import FENCE_SENTENCE, fence_name
 from promptship.prompts._frontmatter import parse_prompt
 from promptship.prompts._lint import LintCode, LintFinding, Severity, lint_prompt
+from promptship.prompts._mutations import Mutation, list_mutations
 from promptship.prompts._partials import collect_partials
 from promptship.prompts._picoschema import parse_picoschema
 from promptship.prompts._probes import ProbedRenderer
@@ -25,6 +26,7 @@ __all__ = [
     "FENCE_SENTENCE",
     "LintCode",
     "LintFinding",
+    "Mutation",
     "Printed",
     "ProbedRenderer",
     "PromptDocument",
@@ -44,6 +46,7 @@ __all__ = [
     "diff_texts",
     "fence_name",
     "lint_prompt",
+    "list_mutations",
     "parse_picoschema",
     "parse_prompt",
     "parse_yaml",
