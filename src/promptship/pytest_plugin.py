@@ -45,6 +45,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--promptship-no-cache", action="store_true", help="neither read nor fill the response cache")
     add("--promptship-frozen", action="store_true", help="replay the cassettes; call nothing")
     add("--promptship-strict-cases", action="store_true", help="let each failing case fail, gates or not")
+    add(
+        "--promptship-cov-fail-under",
+        metavar="PERCENT",
+        type=float,
+        default=None,
+        help="fail where the cases reach less of a prompt's branches and inputs",
+    )
     add("--promptship-report", metavar="PATH", default=None, help="write a report: .json, .md, .html or .xml")
 
 

@@ -51,6 +51,10 @@ class EvalsetFile(pytest.File):
         for gate, subject in found.gates():
             names = self._names(_gate_name(gate.text, subject))
             yield GateItem.from_parent(self, **names, evalset=found, gate=gate, subject=subject)
+        if self.config.getoption("promptship_cov_fail_under") is not None:
+            for prompt in found.prompts():
+                names = self._names(readable(f"coverage[{prompt}]"))
+                yield CoverageItem.from_parent(self, **names, evalset=found, prompt=prompt)
 
     def _names(self, name: str) -> dict[str, str]:
         # As text: pytest 9.2 then parts the brackets off, as it does where --lf reads an id back.
@@ -153,6 +157,38 @@ class GateItem(EvalItem):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Name the evalset; a gate's line is not known."""
+        return self.path, None, self.name
+
+
+class CoverageItem(EvalItem):
+    """Whether the cases of a prompt's evalsets reach enough of it.
+
+    Args:
+        prompt: Its name.
+        options: What pytest hands to every item.
+    """
+
+    def __init__(self, *, prompt: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.prompt = prompt
+
+    def runtest(self) -> None:
+        """Render the cases, and name what none of them reaches; nothing is called."""
+        from promptship.evaluation import compute_coverage
+
+        found = compute_coverage(self.evalset.workspace.project, self.prompt)
+        self.user_properties.append(("promptship.coverage", found.share))
+        wanted = self.config.getoption("promptship_cov_fail_under")
+        if 100 * found.share >= wanted:
+            return
+        missing = [f"{one.kind} {one.template or 'template'}:{one.line}" for one in found.branches if not one.hits]
+        missing += [f"input {one.name} {one.value}" for one in found.inputs if not one.hits]
+        raise DecidedError(
+            f"the cases reach {found.share:.0%} of {self.prompt}, less than {wanted:g} %; never: {', '.join(missing)}"
+        )
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Name the evalset."""
         return self.path, None, self.name
 
 

@@ -87,6 +87,11 @@ class CollectedEvalset:
             for gate in self.prepared.evalset.spec.gates:
                 yield gate, label
 
+    def prompts(self) -> list[str]:
+        """Return the names of the working tree's prompts that are evaluated."""
+        versions = (version for version in self.prepared.versions if version is not None)
+        return list(dict.fromkeys(version.name for version in versions if "@" not in version.origin))
+
     def gate_reports(self, gate: GateSpec, subject: str, ending: Ending) -> list[GateReport]:
         """Return what the verdict says of a gate: one report, or one for each slice that it judges.
 

@@ -337,3 +337,12 @@ def test_calls_overlap(project):
     result = project.run("evalsets")
     result.assert_outcomes(passed=64)
     assert result.duration < 64 * 0.05 / 2
+
+
+def test_a_prompt_that_the_cases_do_not_reach_fails_its_coverage(project):
+    project.write("prompts/echo.prompt", "{{ text }}{% if text == 'never' %}x{% endif %}\n")
+    project.evalset(prompt="echo", gates=["observed(pass_rate) >= 0.5"])
+    project.run("evalsets", "--promptship-cov-fail-under", "50").assert_outcomes(passed=4, xfailed=1)
+    result = project.run("evalsets", "--promptship-cov-fail-under", "80")
+    result.assert_outcomes(passed=3, xfailed=1, failed=1)
+    result.stdout.fnmatch_lines(["the cases reach 50% of echo, less than 80 %; never: if template:1"])
