@@ -79,6 +79,9 @@ _Frozen = Annotated[bool, typer.Option("--frozen", help="Replay the cassette; ca
 _DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, say what it would cost.", rich_help_panel=_HOW)
 ]
+_StopEarly = Annotated[
+    bool, typer.Option("--stop-early", help="End as soon as the verdict is certain.", rich_help_panel=_HOW)
+]
 _Watch = Annotated[bool, typer.Option("--watch", help="Evaluate again when a file changes.", rich_help_panel=_HOW)]
 _Report = Annotated[
     list[str] | None, typer.Option(metavar="FORMAT", help=f"{', '.join(_FORMATS)}; repeatable.", rich_help_panel=_OUT)
@@ -115,6 +118,7 @@ def evaluate(
     no_resume: _NoResume = False,
     record: _Record = False,
     frozen: _Frozen = False,
+    stop_early: _StopEarly = False,
     dry_run: _DryRun = False,
     watch: _Watch = False,
     report: _Report = None,
@@ -154,6 +158,7 @@ def evaluate(
         experiment=experiment,
         note=note,
         holdout=holdout,
+        stop_early=stop_early,
     )
     command = _Command(context, tuple(evalsets or ()), options, model_options)
     if dry_run:

@@ -158,6 +158,7 @@ class RunManifest:
         promptship_version: Version that made the run.
         experiment: Name of the experiment that it belongs to; "" for none.
         note: For people.
+        skipped: Cells that were not run because the verdict was certain without them.
         format: Version of the files of a run.
     """
 
@@ -182,6 +183,7 @@ class RunManifest:
     promptship_version: str = ""
     experiment: str = ""
     note: str = ""
+    skipped: int = 0
     format: int = 1
 
 

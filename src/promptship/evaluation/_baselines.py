@@ -98,7 +98,7 @@ def find_stored_baseline(project: Project, versus: str, judged: Run, label: str)
         row
         for row in list_runs(project.runs_dir)
         if row.evalset == judged.manifest.evalset
-        and row.finished
+        and _is_whole(row)
         and is_held_out_run(row) is is_held_out_run(judged.manifest)
     ]
     if versus == _LAST:
@@ -132,6 +132,10 @@ def _of_stored_run(project: Project, versus: str, prepared: PreparedEvaluation, 
     return Baseline(name=versus, reason="this is the first run") if run is None else baseline_of_run(run, label)
 
 
+def _is_whole(manifest: RunManifest) -> bool:
+    return manifest.finished is not None and not manifest.skipped
+
+
 def _names_run(versus: str) -> bool:
     return versus == _LAST or _RUN_ID.fullmatch(versus) is not None
 
@@ -146,7 +150,7 @@ def _find_run(project: Project, versus: str, prepared: PreparedEvaluation) -> Ru
         return run
     for manifest in list_runs(project.runs_dir):
         same_part = is_held_out_run(manifest) is prepared.evalset.is_held_out
-        if manifest.evalset == name and manifest.finished is not None and same_part:
+        if manifest.evalset == name and _is_whole(manifest) and same_part:
             return Run(project.runs_dir / manifest.run_id, manifest)
     return None
 
@@ -165,7 +169,9 @@ async def _at_revision(
     model = _model_override(before)
     reference = before.label.removesuffix(f"+{model}") if model else before.label
     try:
-        run = await evaluate(replace(options, prompts=(reference,), models=(model,) if model else (), baseline=None))
+        run = await evaluate(
+            replace(options, prompts=(reference,), models=(model,) if model else (), baseline=None, stop_early=False)
+        )
     except CassetteMissError:
         return Baseline(name=name, reason=f"the cassette holds no answers of {name}")
     return replace(baseline_of_run(run, before.label), name=name)

@@ -236,7 +236,8 @@ def _case_changes(left: CaseTable, right: CaseTable) -> list[CaseChange]:
 
 
 def _stability(outcomes: ndarray) -> Stability:
-    kinds = {_OUTCOMES[int(outcome)] for outcome in outcomes}
+    # A run that was ended early may lack some repeats.
+    kinds = {_OUTCOMES[int(outcome)] for outcome in outcomes if outcome}
     if "error" in kinds:
         return "error"
     if "unscored" in kinds:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from promptship.domain import Closure, JsonObject, PromptVersion, Variant
 from promptship.errors import Problem, PromptshipError, ReferenceNotFoundError, SourceError, UsageError
 from promptship.evalsets import Evalset, Selection, load_outputs, select_cases
+from promptship.evaluation._early import EarlyVerdict
 from promptship.evaluation._outputs_target import OutputsTarget
 from promptship.evaluation._prompt_target import PromptTarget
 from promptship.evaluation._python_target import PythonTarget, load_callable, source_digest
@@ -53,6 +54,7 @@ class EvalOptions:
         experiment: Name under which the run is found again.
         note: For people.
         holdout: Evaluate on the cases that the evalset sets aside, instead of on the others.
+        stop_early: End the run as soon as its verdict is certain.
     """
 
     prompts: tuple[str, ...] = ()
@@ -67,6 +69,7 @@ class EvalOptions:
     experiment: str = ""
     note: str = ""
     holdout: bool = False
+    stop_early: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -167,6 +170,9 @@ async def run_evaluation(
         BudgetExceededError: The next call could cost too much; likewise.
     """
     settings = project.settings
+    spec = prepared.evalset.spec
+    policy = Policy(max_error_rate=settings.max_error_rate, min_scored=settings.min_scored)
+    watch = EarlyVerdict(spec, policy, baseline_of) if options.stop_early else None
     run = await execute(
         prepared.plan,
         prepared.targets,
@@ -178,16 +184,13 @@ async def run_evaluation(
         stop=stop,
         git_commit=project.git_commit(),
         promptship_version=version("promptship"),
+        is_decided=watch,
     )
-    spec = prepared.evalset.spec
-    verdict = decide_run(
-        run,
-        spec.gates,
-        policy=Policy(max_error_rate=settings.max_error_rate, min_scored=settings.min_scored),
-        baseline_of=baseline_of,
-        quarantine=spec.quarantine,
-        today=today_utc(),
-    )
+    verdict = watch.verdict_of(run) if watch else None
+    if verdict is None:
+        verdict = decide_run(
+            run, spec.gates, policy=policy, baseline_of=baseline_of, quarantine=spec.quarantine, today=today_utc()
+        )
     run.save_verdict(replace(verdict, looks=count_looks(project, run.manifest)))
     return run
 

@@ -37,6 +37,11 @@ def judge_run(project: Project, run: Run, *, policy: Policy | None = None, basel
         raise UsageError(
             f"run {manifest.run_id} is unfinished, so a verdict would be of a part", hint="promptctl eval resumes it"
         )
+    if manifest.skipped:
+        raise UsageError(
+            f"run {manifest.run_id} was ended early, {manifest.skipped} of its {manifest.cells} cells were not run",
+            hint="evaluate again without --stop-early: answers come from the cache",
+        )
     settings = project.settings
     policy = policy or Policy(max_error_rate=settings.max_error_rate, min_scored=settings.min_scored)
     gates = policy.gates

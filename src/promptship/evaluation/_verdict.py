@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from promptship.project import Project
     from promptship.runner import CaseTable, Run
 
-__all__ = ["count_looks", "decide_run", "find_quarantined", "is_held_out_run", "quarantined_cases", "today_utc"]
+__all__ = [
+    "count_looks",
+    "decide_run",
+    "describe_quarantine",
+    "find_quarantined",
+    "is_held_out_run",
+    "quarantined_cases",
+    "today_utc",
+]
 
 _SHOWN = 5
 
@@ -64,7 +72,7 @@ def decide_run(
         table_of=table_of,
         baseline_of=baseline_of,
     )
-    return replace(verdict, notes=(*verdict.notes, *_describe_quarantine(quarantine, today)))
+    return replace(verdict, notes=(*verdict.notes, *describe_quarantine(quarantine, today)))
 
 
 def quarantined_cases(quarantine: Sequence[QuarantinedCase], today: date) -> frozenset[str]:
@@ -104,7 +112,8 @@ def is_held_out_run(manifest: RunManifest) -> bool:
     return manifest.selection.get("holdout") == "only"
 
 
-def _describe_quarantine(quarantine: Sequence[QuarantinedCase], today: date) -> list[str]:
+def describe_quarantine(quarantine: Sequence[QuarantinedCase], today: date) -> list[str]:
+    """Say which cases do not count, and which count again."""
     current = [one for one in quarantine if one.until >= today.isoformat()]
     ended = [one for one in quarantine if one.until < today.isoformat()]
     notes = []

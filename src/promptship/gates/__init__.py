@@ -5,6 +5,7 @@ is a policy.
 """
 
 from promptship.gates._decide import KNOWN_METRICS, check_gates, decide_verdict, merge_verdicts
+from promptship.gates._early import decide_early
 from promptship.gates._exit_codes import exit_code_of
 from promptship.gates._policy import Policy, load_policy
 from promptship.gates._versus import Baseline
@@ -14,6 +15,7 @@ __all__ = [
     "Baseline",
     "Policy",
     "check_gates",
+    "decide_early",
     "decide_verdict",
     "exit_code_of",
     "load_policy",

@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     FindBaseline = Callable[[str, str], Baseline]
     """Gives what `versus` means for a variant's label."""
 
-__all__ = ["KNOWN_METRICS", "check_gates", "decide_verdict", "merge_verdicts"]
+__all__ = [
+    "EVERY_CASE",
+    "KNOWN_METRICS",
+    "Judge",
+    "at_slice",
+    "check_gates",
+    "combine",
+    "decide_policy",
+    "decide_verdict",
+    "merge_verdicts",
+    "values_of",
+]
 
 KNOWN_METRICS = (
     "pass_rate",
@@ -34,7 +45,7 @@ KNOWN_METRICS = (
 """Metrics that every run has; the names of its scorers are metrics too."""
 
 _PAIRED_METRICS = ("pass_rate", "error_rate", "cost_usd_per_case", "latency_s")
-_EVERY_CASE = GateSpec(text="every case passes", metric="pass_rate", at_least=1.0, decide="observed")
+EVERY_CASE = GateSpec(text="every case passes", metric="pass_rate", at_least=1.0, decide="observed")
 
 
 def check_gates(
@@ -112,19 +123,23 @@ def decide_verdict(
     several = len(summary.variants) > 1
     for label, group in summary.variants.items():
         subject = label if several else ""
-        verdicts += _decide_policy(manifest, group, subject, policy.max_error_rate, policy.min_scored)
-        judge = _Judge(label, group, summary.slices.get(label, {}), policy, table_of, baseline_of)
-        for gate in policy.gates or gates or (_EVERY_CASE,):
+        verdicts += decide_policy(manifest.evalset, group, subject, policy.max_error_rate, policy.min_scored)
+        judge = Judge(label, group, summary.slices.get(label, {}), policy, table_of, baseline_of)
+        for gate in policy.gates or gates or (EVERY_CASE,):
             verdicts += [replace(one, evalset=manifest.evalset, subject=subject) for one in judge.decide(gate)]
-    return _combine(verdicts)
+    return combine(verdicts)
 
 
 def merge_verdicts(verdicts: Iterable[Verdict]) -> Verdict:
     """Return one verdict over several runs: the worst of them, with all their gates."""
-    return _combine([gate for verdict in verdicts for gate in verdict.gates])
+    verdicts = list(verdicts)
+    merged = combine([gate for verdict in verdicts for gate in verdict.gates])
+    notes = tuple(note for verdict in verdicts for note in verdict.notes)
+    return replace(merged, notes=notes, looks=max((verdict.looks for verdict in verdicts), default=0))
 
 
-def _combine(gates: list[GateVerdict]) -> Verdict:
+def combine(gates: list[GateVerdict]) -> Verdict:
+    """Return what all gates say together: the worst finding and the worst outcome."""
     findings = {gate.finding for gate in gates}
     outcomes = {gate.outcome for gate in gates}
     finding: Finding = "fail" if "fail" in findings else "inconclusive" if "inconclusive" in findings else "pass"
@@ -137,8 +152,8 @@ def _combine(gates: list[GateVerdict]) -> Verdict:
     return Verdict(finding=finding, outcome=outcome, gates=tuple(gates), reason=reason)
 
 
-def _decide_policy(
-    manifest: RunManifest, group: GroupSummary, subject: str, max_error_rate: float, min_scored: float
+def decide_policy(
+    evalset: str, group: GroupSummary, subject: str, max_error_rate: float, min_scored: float
 ) -> list[GateVerdict]:
     """Judge whether the run is sound enough to be judged; silent where it is."""
     totals = group.totals
@@ -154,7 +169,7 @@ def _decide_policy(
                 n=totals.cases,
                 reason=f"{totals.error} of {totals.cases} cells ended in an error, which says nothing of the prompt",
                 decided_by="policy",
-                evalset=manifest.evalset,
+                evalset=evalset,
                 subject=subject,
             )
         )
@@ -170,7 +185,7 @@ def _decide_policy(
                 n=answered,
                 reason=f"{totals.unscored} of {answered} answers could not be scored",
                 decided_by="policy",
-                evalset=manifest.evalset,
+                evalset=evalset,
                 subject=subject,
             )
         )
@@ -178,7 +193,7 @@ def _decide_policy(
 
 
 @dataclass(frozen=True)
-class _Judge:
+class Judge:
     """Decides gates for one variant."""
 
     label: str
@@ -195,7 +210,7 @@ class _Judge:
         if gate.each is None:
             return [self._decide_threshold(gate)]
         names = sorted(name for name in self.slices if name.partition("=")[0] == gate.each)
-        return [self._decide_threshold(_at_slice(gate, name)) for name in names] or [_nothing(gate)]
+        return [self._decide_threshold(at_slice(gate, name)) for name in names] or [_nothing(gate)]
 
     def _decide_threshold(self, gate: GateSpec) -> GateVerdict:
         if gate.decide == "observed" or self.table_of is None or gate.metric == "cost_usd":
@@ -248,7 +263,7 @@ class _Judge:
         parts = (
             [gate]
             if gate.each is None
-            else [_at_slice(gate, f"{gate.each}={one}") for one in _values(table, gate.each)]
+            else [at_slice(gate, f"{gate.each}={one}") for one in values_of(table, gate.each)]
         )
         return self._compare(parts, table, baseline.table) or [_nothing(gate)]
 
@@ -297,11 +312,13 @@ class _Judge:
         return _settle(verdict, on_inconclusive, pair.sign * pair.difference >= 0)
 
 
-def _values(table: CaseTable, tag: str) -> list[str]:
-    return sorted({tags[tag] for tags in table.tags if tag in tags})
+def values_of(table: CaseTable, tag: str | None) -> list[str]:
+    """Return the values of a tag, sorted; none for no tag."""
+    return [] if tag is None else sorted({tags[tag] for tags in table.tags if tag in tags})
 
 
-def _at_slice(gate: GateSpec, name: str) -> GateSpec:
+def at_slice(gate: GateSpec, name: str) -> GateSpec:
+    """Return a gate on each value of a tag as the gate on one of them, `tag=value`."""
     tag, _, value = name.partition("=")
     return replace(gate, tag=(tag, value), each=None, text=gate.text.replace(f"[each {tag}]", f"[{name}]"))
 

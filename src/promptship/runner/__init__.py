@@ -8,6 +8,7 @@ from promptship.runner._blocking import run_blocking
 from promptship.runner._execute import execute
 from promptship.runner._lock import RunLock
 from promptship.runner._manifest import load_verdict
+from promptship.runner._partial import PartialRun
 from promptship.runner._plan import RunPlan
 from promptship.runner._progress import Progress, StopSignal
 from promptship.runner._run import Run
@@ -18,6 +19,7 @@ from promptship.runner._table import CaseTable
 __all__ = [
     "CaseTable",
     "DamagedRun",
+    "PartialRun",
     "Progress",
     "Run",
     "RunLock",

@@ -13,6 +13,7 @@ from promptship.runner._cell import Cell, CellRunner, record_of
 from promptship.runner._codec import OUTCOME_OF_LETTER, decode_output
 from promptship.runner._columns import paid_usd
 from promptship.runner._manifest import utc_now
+from promptship.runner._partial import Watch
 from promptship.runner._progress import Progress
 from promptship.runner._run import Run
 from promptship.runner._summary import summarize_columns
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from promptship.domain import CaseOutcome, CellRecord, Target
     from promptship.runner._cell import CellResult
+    from promptship.runner._partial import PartialRun
     from promptship.runner._plan import RunPlan
     from promptship.runner._progress import StopSignal
     from promptship.runner._writer import RunWriter
@@ -52,6 +54,7 @@ async def execute(
     clock: Callable[[], datetime] = utc_now,
     git_commit: str | None = None,
     promptship_version: str = "",
+    is_decided: Callable[[PartialRun], bool] | None = None,
 ) -> Run:
     """Fill every cell of `plan` and return the finished run.
 
@@ -71,6 +74,8 @@ async def execute(
         clock: Tells the time that the run is dated with, in UTC.
         git_commit: Commit of the working tree; None outside git.
         promptship_version: Version that makes the run.
+        is_decided: Looks now and then at what is known, and says whether the rest is needed no more; the run then
+            finishes without it. With it cases are run in random order.
 
     Raises:
         UsageError: Targets and variants differ in number, or `concurrency` is below 1.
@@ -94,9 +99,9 @@ async def execute(
         promptship_version=promptship_version,
     ) as writer:
         breaker = Breaker(give_up_after, max(give_up_after, 2 * concurrency))
-        execution = _Execution(plan, targets, writer, breaker, on_cell)
+        execution = _Execution(plan, targets, writer, breaker=breaker, on_cell=on_cell, is_decided=is_decided)
         await execution.run(concurrency, on_progress=on_progress, stop=stop, grace_s=grace_s)
-        writer.finish(clock())
+        writer.finish(clock(), skipped=execution.left)
     # The figures come from each row as it was written; the same code reads them back from the disk.
     summary = summarize_columns(writer.manifest, writer.columns, wall_s=writer.wall_s)
     return Run(writer.directory, writer.manifest, summary=summary)
@@ -110,14 +115,18 @@ class _Execution:
         plan: RunPlan,
         targets: Sequence[Target],
         writer: RunWriter,
+        *,
         breaker: Breaker,
         on_cell: Callable[[CellRecord], None] | None,
+        is_decided: Callable[[PartialRun], bool] | None,
     ) -> None:
         self._on_cell = on_cell
         self._plan = plan
         self._writer = writer
         self._breaker = breaker
         self._runner = CellRunner(plan, targets, writer)
+        self._watch = None if is_decided is None else Watch(plan, writer, is_decided)
+        self._is_decided = False
         self._cells = self._remaining_cells()
         self._counts: dict[CaseOutcome, int] = {"passed": 0, "failed": 0, "error": 0, "unscored": 0}
         self._resumed = self._count_stored()
@@ -140,7 +149,7 @@ class _Execution:
         """Fill the cells that are left; raise what kept from it once nothing is in flight any more."""
         self._tell_stored()
         with self._heeding(stop):
-            workers = [asyncio.create_task(self._work()) for _ in range(min(concurrency, self._left))]
+            workers = [asyncio.create_task(self._work()) for _ in range(min(concurrency, self.left))]
             keepers = [asyncio.create_task(self._keep_synced())]
             if on_progress is not None:
                 keepers.append(asyncio.create_task(self._keep_told(on_progress)))
@@ -155,16 +164,18 @@ class _Execution:
         self._raise_if_unfinished()
 
     @property
-    def _left(self) -> int:
+    def left(self) -> int:
+        """Cells that have not been run."""
         return self._plan.cells - sum(self._counts.values())
 
     def _remaining_cells(self) -> Generator[Cell]:
         """Yield what is left to do, case by case, so that no repeat and no variant falls behind the others."""
-        plan, index, number = self._plan, self._writer.index, -1
+        plan, index, count = self._plan, self._writer.index, 0
         with index.open() as reader:
             # One shared generator and no task per case: memory does not grow with the evalset.
-            for number, case in enumerate(plan.cases()):
-                if number >= plan.case_count:
+            for number, case in enumerate(plan.cases()) if self._watch is None else self._watch.cases:
+                count += 1
+                if count > plan.case_count:
                     break
                 self._writer.check_case(number, case)
                 for repeat in range(plan.repeats):
@@ -174,7 +185,7 @@ class _Execution:
                             row = reader.output_row(position) if index.has_output(position) else None
                             stored = None if row is None else decode_output(row["o"])
                             yield Cell(case=case, key=(number, variant, repeat), stored=stored)
-        if number + 1 != plan.case_count:
+        if count != plan.case_count:
             raise UsageError(
                 f"the cases of {plan.spec.path or plan.spec.name} have changed while they were evaluated",
                 hint="run the command again",
@@ -219,9 +230,12 @@ class _Execution:
         self._count(result)
         if self._on_cell is not None:
             self._on_cell(record_of(cell, result))
+        if self._watch is not None and self._watch.note(self._writer.index.position(*cell.key)):
+            self._is_decided = True
+            self._halt()
         failure = self._breaker.record(result)
         # With no cell left there is nothing to save; the gates say what the errors mean.
-        if failure is not None and self._left:
+        if failure is not None and self.left:
             self._halt(failure)
 
     def _count(self, result: CellResult) -> None:
@@ -296,7 +310,7 @@ class _Execution:
     async def _keep_told(self, on_progress: Callable[[Progress], None]) -> None:
         while True:
             try:
-                if self._left:
+                if self.left:
                     on_progress(self._progress())
             except Exception as error:  # noqa: BLE001 - raised by `run` when nothing is in flight any more
                 self._halt(error)
@@ -325,9 +339,9 @@ class _Execution:
             failure.hint = "what is done is kept; the same command with a higher --max-cost goes on from there"
         if failure is not None:
             raise failure
-        if self._left:
+        if self.left and not self._is_decided:
             raise RunInterruptedError(
-                f"run {self._writer.manifest.run_id} was stopped with {self._left} of {self._plan.cells} cells left",
+                f"run {self._writer.manifest.run_id} was stopped with {self.left} of {self._plan.cells} cells left",
                 hint="what is done is kept; the same command resumes",
             )
 

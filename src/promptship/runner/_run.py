@@ -120,7 +120,11 @@ class Run:
         index = self._load_index(columns)
         with index.open() as reader:
             facts = {place // index.per_case: found for place, found in _case_facts(index, reader)}
-        return build_table(self.manifest, columns, facts, labels[0] if variant_label is None else variant_label)
+        table = build_table(self.manifest, columns, facts, labels[0] if variant_label is None else variant_label)
+        if not self.manifest.skipped:
+            return table
+        # A run that was ended early may have a case in one variant only.
+        return table.take([row for row in range(len(table)) if any(table.outcomes[row])])
 
     def summary_without(self, case_ids: Collection[str]) -> RunSummary:
         """Derive the run's figures as if these cases had not been in it; what was paid for them is left out too.
@@ -141,7 +145,7 @@ class Run:
         index = load_index(self.directory, self.manifest, columns)
         if self.manifest.finished is None:
             return index
-        if missing := index.missing():
+        if (missing := index.missing() - self.manifest.skipped) > 0:
             what = f"the row at {index.bad_rows[0]} cannot be read" if index.bad_rows else f"{missing} rows are missing"
             raise StorageError(
                 f"run {self.manifest.run_id} is damaged: {what}",

@@ -32,7 +32,8 @@ class CaseTable:
         outcomes: `ord` of the first letter of each cell's outcome (passed, failed, error, unscored); shape
             (n, repeats).
         metrics: By name, NaN for what is not known; shape (n, repeats). `pass_rate` is 1 for a cell that passed and 0
-            for one that failed, `latency_s` and `cost_usd` are as if nothing had been cached, the rest are scorers.
+            for one that failed; `latency_s` and `cost_usd` are the target's, as if nothing had been cached; the rest
+            are scorers.
     """
 
     case_ids: tuple[str, ...]
@@ -134,7 +135,7 @@ def build_table(
     metrics |= {name: cut(values) for name, values in columns.scores.items()}
     has_output = cut(np.frombuffer(bytes(columns.has_output), dtype=np.uint8)) > 0
     metrics["latency_s"] = cut(columns.latency)
-    metrics["cost_usd"] = np.where(has_output, cut(columns.cost) + cut(columns.judged), np.nan)
+    metrics["cost_usd"] = np.where(has_output, cut(columns.cost), np.nan)
     return CaseTable(
         case_ids=tuple(facts[row].id for row in rows),
         clusters=tuple(facts[row].cluster or facts[row].id for row in rows),

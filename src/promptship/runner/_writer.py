@@ -138,8 +138,12 @@ class RunWriter:
         self._journal.sync()
         self._scores.sync()
 
-    def finish(self, now: datetime) -> None:
+    def finish(self, now: datetime, *, skipped: int = 0) -> None:
         """Make the run immutable: everything is on the disk, and the manifest says when it ended.
+
+        Args:
+            now: When that is.
+            skipped: Cells that were not needed.
 
         Raises:
             StorageError: It could not be written; the run stays unfinished and can be resumed.
@@ -150,7 +154,7 @@ class RunWriter:
         self.wall_s = self.index.wall_s + elapsed_ms / 1000
         self.flush()
         self.sync()
-        self.manifest = replace(self.manifest, finished=now.isoformat())
+        self.manifest = replace(self.manifest, finished=now.isoformat(), skipped=skipped)
         save_manifest(self.directory, self.manifest)
 
     def close(self) -> None:
