@@ -6,10 +6,11 @@ argument. numpy and scipy are imported inside the functions that need them.
 
 from promptship.stats._agreement import cohen_kappa, gwet_ac1, krippendorff_alpha
 from promptship.stats._bootstrap import bootstrap_bca
+from promptship.stats._differences import paired_difference
 from promptship.stats._equivalence import EquivalenceTest, non_inferiority, tost
 from promptship.stats._means import clustered_mean, t_interval
 from promptship.stats._multiplicity import benjamini_hochberg, holm
-from promptship.stats._paired import PairedTest, mcnemar, paired_difference, paired_permutation
+from promptship.stats._paired import PairedTest, mcnemar, paired_permutation
 from promptship.stats._power import (
     needed_cases,
     needed_pairs,
@@ -23,6 +24,7 @@ from promptship.stats._quantiles import quantile_interval
 from promptship.stats._rates import clopper_pearson, wilson, zero_events_upper
 from promptship.stats._repeats import VarianceComponents, pass_at_k, pass_hat_k, variance_components
 from promptship.stats._results import Interval, Side
+from promptship.stats._scores import mean_interval
 from promptship.stats._sequential import (
     SignEProcess,
     asymptotic_confidence_sequence,
@@ -48,6 +50,7 @@ __all__ = [
     "holm",
     "krippendorff_alpha",
     "mcnemar",
+    "mean_interval",
     "needed_cases",
     "needed_pairs",
     "needed_pairs_of_scores",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptship.errors import UsageError
-from promptship.stats._paired import paired_difference
+from promptship.stats._differences import paired_difference
 from promptship.stats._results import check_share
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from promptship.stats._results import Side
 
-__all__ = ["clustered_mean", "standard_error", "t_interval", "t_quantile"]
+__all__ = ["bound_by_t", "clustered_mean", "standard_error", "t_interval", "t_quantile"]
 
 
 def t_interval(values: Sequence[float] | ndarray, *, confidence: float = 0.95, side: Side = "two") -> Interval:
@@ -32,7 +32,7 @@ def t_interval(values: Sequence[float] | ndarray, *, confidence: float = 0.95, s
         Student (1908), Biometrika 6(1).
     """
     array = as_values(values)
-    return _around(array, None, confidence, side)
+    return bound_by_t(array, None, confidence, side)
 
 
 def clustered_mean(
@@ -63,7 +63,7 @@ def clustered_mean(
     """
     array = as_values(values)
     numbers = cluster_numbers(clusters, len(array))
-    return _around(array, numbers, confidence, side)
+    return bound_by_t(array, numbers, confidence, side)
 
 
 def standard_error(values: ndarray, numbers: ndarray | None) -> tuple[float, int]:
@@ -85,7 +85,8 @@ def t_quantile(confidence: float, side: Side, freedom: int) -> float:
     return float(stdtrit(freedom, confidence if side != "two" else (1 + confidence) / 2))
 
 
-def _around(values: ndarray, numbers: ndarray | None, confidence: float, side: Side) -> Interval:
+def bound_by_t(values: ndarray, numbers: ndarray | None, confidence: float, side: Side) -> Interval:
+    """Bound a mean of checked figures; `numbers` are their clusters, None for none."""
     mean = float(values.mean())
     error, count = standard_error(values, numbers)
     reach = t_quantile(confidence, side, count - 1) * error

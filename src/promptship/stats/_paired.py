@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
-from promptship.stats._bootstrap import bootstrap_bca
-from promptship.stats._means import clustered_mean
-from promptship.stats._results import Interval, as_pairs, cluster_numbers, quantile_of_normal
+from promptship.errors import UsageError
+from promptship.stats._results import are_marks, as_pairs, cluster_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy import ndarray
 
-    from promptship.stats._results import Side
-
-__all__ = ["Alternative", "PairedTest", "half_binomial_tail", "mcnemar", "paired_difference", "paired_permutation"]
+__all__ = ["Alternative", "PairedTest", "half_binomial_tail", "mcnemar", "paired_permutation"]
 
 Alternative = Literal["two-sided", "worse", "better"]
 """Which change of the candidate counts against "no change"."""
@@ -69,7 +66,7 @@ def mcnemar(
 
     Raises:
         UnpairedScoresError: The two sequences differ in length.
-        UsageError: There is no case.
+        UsageError: There is no case, or a figure that is no mark.
 
     Source:
         McNemar (1947), Psychometrika 12(2); exact binomial form.
@@ -79,7 +76,11 @@ def mcnemar(
         0.03125
     """
     before, after = as_pairs(baseline, candidate, least=1)
-    wins, losses = int(((before == 0) & (after > 0)).sum()), int(((before > 0) & (after == 0)).sum())
+    for figures in (before, after):
+        if not are_marks(figures):
+            odd = figures[(figures != 0) & (figures != 1)][0]
+            raise UsageError(f"{odd:g} is no pass mark; expected 0 or 1", hint="paired_permutation compares scores")
+    wins, losses = int((after > before).sum()), int((before > after).sum())
     return PairedTest(
         n=len(before),
         wins=wins,
@@ -143,47 +144,6 @@ def paired_permutation(
     )
 
 
-def paired_difference(
-    baseline: Sequence[float] | ndarray,
-    candidate: Sequence[float] | ndarray,
-    *,
-    clusters: Sequence[object] | None = None,
-    confidence: float = 0.95,
-    side: Side = "two",
-    seed: int = 0,
-) -> Interval:
-    """Bound the mean difference, candidate minus baseline, over the same cases.
-
-    Args:
-        baseline: Pass marks or scores; shape (n,), n at least 2.
-        candidate: Those of the same cases.
-        clusters: The origin of each case; None where each has its own.
-        confidence: 0 to 1.
-        side: Which ends are bounded.
-        seed: Of the bootstrap.
-
-    Returns:
-        For pass marks without clusters Newcombe's score interval; else a BCa bootstrap of cases or clusters, from 2,000
-        of them on a t interval, cluster-robust where there are clusters.
-
-    Raises:
-        UnpairedScoresError: The sequences differ in length.
-        UsageError: Fewer than two cases, or a score that is not finite.
-
-    Source:
-        Newcombe (1998), Statistics in Medicine 17(22), method 10.
-    """
-    before, after = as_pairs(baseline, candidate)
-    numbers = cluster_numbers(clusters, len(before))
-    if numbers is None and _are_marks(before) and _are_marks(after):
-        return _newcombe(before, after, confidence, side)
-    differences = after - before
-    units = len(differences) if numbers is None else int(numbers.max()) + 1
-    if units > _MOST_RESAMPLED:
-        return clustered_mean(differences, clusters, confidence=confidence, side=side)
-    return bootstrap_bca(differences, clusters=clusters, confidence=confidence, side=side, seed=seed)
-
-
 def half_binomial_tail(least: int, n: int) -> float:
     """Return the exact chance of at least `least` heads in n throws of a fair coin."""
     if least <= 0:
@@ -207,10 +167,6 @@ def _sign_p_value(wins: int, losses: int, alternative: Alternative) -> float:
     return min(1.0, 2 * half_binomial_tail(max(wins, losses), changed))
 
 
-def _are_marks(values: ndarray) -> bool:
-    return bool(((values == 0) | (values == 1)).all())
-
-
 def _flip_p_value(moving: ndarray, alternative: Alternative, resamples: int, seed: int) -> tuple[float, str]:
     import numpy as np
 
@@ -219,9 +175,9 @@ def _flip_p_value(moving: ndarray, alternative: Alternative, resamples: int, see
     observed = float(moving.sum())
     if len(moving) > _MOST_RESAMPLED:
         z = observed / math.sqrt(float((moving**2).sum()))
-        below = NormalDist().cdf(z)
-        one_sided = {"worse": below, "better": 1 - below, "two-sided": 2 * min(below, 1 - below)}
-        return one_sided[alternative], "normal limit"
+        below, above = NormalDist().cdf(z), NormalDist().cdf(-z)
+        chances = {"worse": below, "better": above, "two-sided": 2 * min(below, above)}
+        return chances[alternative], "normal limit"
     if len(moving) <= _MOST_ENUMERATED:
         signs = np.array(np.meshgrid(*[[-1, 1]] * len(moving))).reshape(len(moving), -1)
         return float(_as_extreme(moving @ signs, observed, alternative).mean()), "exact"
@@ -242,46 +198,3 @@ def _as_extreme(sums: ndarray, observed: float, alternative: Alternative) -> nda
     if alternative == "better":
         return sums >= observed - slack
     return abs(sums) >= abs(observed) - slack
-
-
-def _newcombe(before: ndarray, after: ndarray, confidence: float, side: Side) -> Interval:
-    n = len(before)
-    both = int(((before > 0) & (after > 0)).sum())
-    wins, losses = int(((before == 0) & (after > 0)).sum()), int(((before > 0) & (after == 0)).sum())
-    neither = n - both - wins - losses
-    z = quantile_of_normal(confidence, side)
-    first, second = (both + wins) / n, (both + losses) / n
-    (low_1, high_1), (low_2, high_2) = _score_ends(first, n, z), _score_ends(second, n, z)
-    phi = _correlation(both, wins, losses, neither)
-    difference = first - second
-    down = _hypotenuse(first - low_1, high_2 - second, phi)
-    up = _hypotenuse(high_1 - first, second - low_2, phi)
-    return Interval(
-        estimate=difference,
-        low=-1.0 if side == "upper" else max(-1.0, difference - down),
-        high=1.0 if side == "lower" else min(1.0, difference + up),
-        n=n,
-        confidence=confidence,
-        method="Newcombe's paired score interval",
-    )
-
-
-def _score_ends(rate: float, n: int, z: float) -> tuple[float, float]:
-    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
-    reach = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return max(0.0, centre - reach), min(1.0, centre + reach)
-
-
-def _correlation(both: int, wins: int, losses: int, neither: int) -> float:
-    """Return the correlation of the pairs, corrected for continuity where it is positive."""
-    margins = (both + wins) * (losses + neither) * (both + losses) * (wins + neither)
-    if not margins:
-        return 0.0
-    cross: float = both * neither - wins * losses
-    if cross > 0:
-        cross = max(cross - (both + wins + losses + neither) / 2, 0.0)
-    return cross / math.sqrt(margins)
-
-
-def _hypotenuse(one: float, other: float, phi: float) -> float:
-    return math.sqrt(max(0.0, one * one - 2 * phi * one * other + other * other))

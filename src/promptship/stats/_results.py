@@ -13,7 +13,18 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
-__all__ = ["Interval", "Side", "as_pairs", "as_values", "check_share", "cluster_numbers", "quantile_of_normal"]
+__all__ = [
+    "Interval",
+    "Side",
+    "are_marks",
+    "as_pairs",
+    "as_values",
+    "check_share",
+    "cluster_numbers",
+    "quantile_of_normal",
+]
+
+_LONGEST_SHOWN = 60
 
 Side = Literal["two", "lower", "upper"]
 """Which ends an interval bounds: of a one-sided one the other end is as far as the quantity goes."""
@@ -61,11 +72,14 @@ def as_values(values: Sequence[float] | ndarray, *, least: int = 2) -> ndarray:
     """Return finite figures as an array of floats; shape (n,).
 
     Raises:
-        UsageError: There are fewer than `least`, or one is not finite.
+        UsageError: There are fewer than `least`, or one is not finite, or no number.
     """
     import numpy as np
 
-    array = np.asarray(values, dtype=float)
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise UsageError(f"figures {_shortened(values)}; expected one sequence of numbers") from None
     if array.ndim != 1:
         raise UsageError(f"figures of shape {array.shape}; expected one sequence")
     if len(array) < least:
@@ -95,6 +109,11 @@ def as_pairs(
     return as_values(baseline, least=least), as_values(candidate, least=least)
 
 
+def are_marks(values: ndarray) -> bool:
+    """Return whether all figures are 0 or 1."""
+    return bool(((values == 0) | (values == 1)).all())
+
+
 def cluster_numbers(clusters: Sequence[object] | None, n: int) -> ndarray | None:
     """Return the cluster of each case as a number from 0; None where each case is its own.
 
@@ -115,3 +134,8 @@ def cluster_numbers(clusters: Sequence[object] | None, n: int) -> ndarray | None
     if len(names) == 1:
         raise UsageError(f"all {n} cases are of one cluster, {next(iter(names))!r}; expected at least two")
     return numbers
+
+
+def _shortened(values: object) -> str:
+    text = repr(values)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

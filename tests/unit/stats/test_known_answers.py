@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats as reference
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.inter_rater import cohens_kappa
@@ -88,21 +88,12 @@ def test_clustered_errors_are_those_of_a_regression_on_a_constant():
     assert found.n == 12
 
 
+@settings(max_examples=25, deadline=None)  # statsmodels takes its time
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_corrections_agree_with_statsmodels(p_values):
     assert stats.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1].tolist(), abs=1e-9)
     expected = multipletests(p_values, method="fdr_bh")[1].tolist()
     assert stats.benjamini_hochberg(p_values) == pytest.approx(expected, abs=1e-9)
-
-
-def test_the_bootstrap_agrees_with_scipys_but_for_the_draws():
-    values = np.random.default_rng(1).exponential(size=60)
-    found = stats.bootstrap_bca(values, resamples=20_000)
-    expected = reference.bootstrap((values,), np.mean, n_resamples=20_000, rng=np.random.default_rng(0))
-    ends = expected.confidence_interval
-    assert (found.low, found.high) == pytest.approx((ends.low, ends.high), rel=0.02)
-    median = stats.bootstrap_bca(values, statistic="median", resamples=2_000)
-    assert median.low < np.median(values) < median.high
 
 
 def test_permutation_with_few_cases_is_the_exact_test_of_scipy():
@@ -194,14 +185,6 @@ def test_needed_cases_and_detectable_differences_are_each_others_converse():
     assert stats.wilson(0.93 * 400, 400, side="lower").low >= 0.9
     assert stats.needed_cases(0.9, 0.9) is None
     assert stats.smallest_detectable_score_difference(stats.needed_pairs_of_scores(0.05, 0.3), 0.3) <= 0.05
-
-
-def test_newcombes_interval_of_pairs():
-    """Newcombe (1998), Statistics in Medicine 17(22), counts 36, 12, 2, 0 by method 10."""
-    before = [True] * 36 + [True] * 0 + [False] * 12 + [True] * 2
-    after = [True] * 36 + [True] * 12 + [False] * 2
-    found = stats.paired_difference(before, after)
-    assert (round(found.low, 4), round(found.high, 4)) == (0.0569, 0.3404)
 
 
 @given(st.integers(1, 3000), st.floats(0.01, 0.99), st.floats(0, 1))
