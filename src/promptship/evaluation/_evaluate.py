@@ -74,7 +74,9 @@ class EvalOptions:
     @property
     def is_whole(self) -> bool:
         """Whether every cell that the evalset itself asks for is evaluated."""
-        return self.selection == Selection() and not (self.last_failed or self.prompts or self.versions or self.models or self.holdout)
+        return self.selection == Selection() and not (
+            self.last_failed or self.prompts or self.versions or self.models or self.holdout
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
