@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from promptship.stats import bootstrap_bca, clustered_mean, needed_cases, quantile_interval, wilson
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy import ndarray
 
     from promptship.domain import Finding, GateSpec
     from promptship.runner import CaseTable
     from promptship.stats import Interval, Side
 
-__all__ = ["Figure", "bound_figure", "judge_threshold", "needed_for"]
+__all__ = ["Figure", "bound_figure", "judge_threshold", "needed_for", "needed_repeats"]
 
 _QUANTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95}
 _PER_CASE = {"cost_usd_per_case": "cost_usd"}
@@ -105,6 +107,45 @@ def needed_for(gate: GateSpec, figure: Figure) -> int | None:
     if bound is None or math.isinf(bound):
         return None
     return math.ceil(figure.n * ((figure.value - bound) / (figure.value - threshold)) ** 2)
+
+
+def needed_repeats(tables: Sequence[CaseTable], metric: str, share: float) -> int | None:
+    """Return how many repeats of the same cases would do what `share` times the cases would.
+
+    Args:
+        tables: One, or a candidate and its baseline paired.
+        metric: What is averaged over the repeats of each case.
+        share: Cases that would decide, divided by the cases that there are; above 1.
+
+    Returns:
+        None where the repeats so far do not tell: there is only one of each case, all of a case agree, or what differs
+        between cases is too much for any number of repeats.
+
+    Source:
+        Variance of a mean of n cases with r repeats each, (between + within / r) / n; Miller (2024), Adding error bars
+        to evals, section 3.2.
+    """
+    import numpy as np
+
+    name = _PER_CASE.get(metric, metric)
+    repeats = tables[0].outcomes.shape[1]
+    if repeats == 1 or any(name not in table.metrics or len(table) < 2 for table in tables):  # noqa: PLR2004 - one case has no spread
+        return None
+    means = tables[0].case_means(name) - (tables[1].case_means(name) if len(tables) > 1 else 0.0)
+    spread = float(np.nanvar(means, ddof=1))
+    within = sum(float(np.mean(np.var(_whole(table.metrics[name]), axis=1, ddof=1))) for table in tables)
+    # What more repeats cannot take away.
+    between = max(spread - within / repeats, 0.0)
+    room = spread / share - between
+    return math.ceil(within / room) if within > 0 and room > 0 else None
+
+
+def _whole(values: ndarray) -> ndarray:
+    """Return the rows of which every repeat is known; one row of zeros where none is."""
+    import numpy as np
+
+    known = values[~np.isnan(values).any(axis=1)]
+    return known if len(known) else np.zeros((1, values.shape[1]))
 
 
 def _side_of(gate: GateSpec) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -215,10 +216,11 @@ class Judge:
     def _decide_threshold(self, gate: GateSpec) -> GateVerdict:
         if gate.decide == "observed" or self.table_of is None or gate.metric == "cost_usd":
             return self._decide_observed(gate)
-        from promptship.gates._absolute import bound_figure, judge_threshold, needed_for
+        from promptship.gates._absolute import bound_figure, judge_threshold, needed_for, needed_repeats
 
         table = self.table_of(self.label)
-        figure = bound_figure(table if gate.tag is None else table.where(gate.tag), gate.metric, gate.alpha)
+        table = table if gate.tag is None else table.where(gate.tag)
+        figure = bound_figure(table, gate.metric, gate.alpha)
         if figure is None:
             return _nothing(gate)
         finding, reason = judge_threshold(gate, figure)
@@ -227,7 +229,8 @@ class Judge:
             return verdict
         needed = needed_for(gate, figure)
         if needed is not None:
-            reason += f"; {needed:,} cases would decide it if the figure stays"
+            repeats = needed_repeats([table], gate.metric, needed / figure.n)
+            reason += f"; {_say_needed(needed, repeats)} would decide it if the figure stays"
         on_inconclusive = gate.on_inconclusive or self.policy.threshold_inconclusive
         return _settle(replace(verdict, needed=needed, reason=reason), on_inconclusive, _meets(gate, figure.value))
 
@@ -289,10 +292,14 @@ class Judge:
             else:
                 found.append(_nothing(gate, "fewer than two cases to compare"))
         p_values = holm([p_value_worse(pair) for _, pair in pairs])
-        return found + [self._judge_pair(gate, pair, p) for (gate, pair), p in zip(pairs, p_values, strict=True)]
+        sides = (table, baseline)
+        return found + [self._judge_pair(gate, pair, p, sides) for (gate, pair), p in zip(pairs, p_values, strict=True)]
 
-    def _judge_pair(self, gate: GateSpec, pair: PairedFigure, p_worse: float) -> GateVerdict:
-        from promptship.gates._versus import judge_versus
+    def _judge_pair(
+        self, gate: GateSpec, pair: PairedFigure, p_worse: float, sides: tuple[CaseTable, CaseTable]
+    ) -> GateVerdict:
+        from promptship.gates._absolute import needed_repeats
+        from promptship.gates._versus import judge_versus, needed_share
         from promptship.stats import paired_difference
 
         finding, reason = judge_versus(gate, pair, p_worse=p_worse)
@@ -308,6 +315,12 @@ class Judge:
         )
         if finding != "inconclusive":
             return verdict
+        if share := needed_share(gate, pair):
+            needed = math.ceil(share * len(pair.before))
+            mine = sides[0] if gate.tag is None else sides[0].where(gate.tag)
+            repeats = needed_repeats(mine.pair(sides[1]), gate.metric, share)
+            reason += f"; {_say_needed(needed, repeats)} would decide it if the difference stays"
+            verdict = replace(verdict, needed=needed, reason=reason)
         on_inconclusive = gate.on_inconclusive or self.policy.baseline_inconclusive
         return _settle(verdict, on_inconclusive, pair.sign * pair.difference >= 0)
 
@@ -321,6 +334,10 @@ def at_slice(gate: GateSpec, name: str) -> GateSpec:
     """Return a gate on each value of a tag as the gate on one of them, `tag=value`."""
     tag, _, value = name.partition("=")
     return replace(gate, tag=(tag, value), each=None, text=gate.text.replace(f"[each {tag}]", f"[{name}]"))
+
+
+def _say_needed(cases: int, repeats: int | None) -> str:
+    return f"{cases:,} cases" + ("" if repeats is None else f", or {repeats} repeats of these,")
 
 
 def _meets(gate: GateSpec, value: float) -> bool:

@@ -28,6 +28,7 @@ __all__ = [
     "is_enough",
     "judge_new_failures",
     "judge_versus",
+    "needed_share",
     "p_value_worse",
     "pair_figures",
 ]
@@ -114,7 +115,7 @@ def judge_versus(gate: GateSpec, pair: PairedFigure, *, p_worse: float) -> tuple
         test = non_inferiority(
             pair.before, pair.after, margin=gate.not_worse_by, alpha=gate.alpha, clusters=pair.clusters
         )
-        said += f", lower bound {test.low:+.4g}"
+        said += f", at worst {pair.sign * test.low:+.4g}"
         return ("pass" if test.shown else "fail" if is_worse else "inconclusive"), said
     if gate.better_by is not None:
         low = paired_difference(
@@ -123,17 +124,46 @@ def judge_versus(gate: GateSpec, pair: PairedFigure, *, p_worse: float) -> tuple
         high = paired_difference(
             pair.before, pair.after, clusters=pair.clusters, confidence=1 - gate.alpha, side="upper"
         )
-        said += f", bounds {low.low:+.4g} and {high.high:+.4g}"
+        said += f", at worst {pair.sign * low.low:+.4g}, at best {pair.sign * high.high:+.4g}"
         return ("pass" if low.low > gate.better_by else "fail" if high.high < gate.better_by else "inconclusive"), said
     if gate.equivalent_within is not None:
         margin = gate.equivalent_within
         found = tost(pair.before, pair.after, margin=margin, alpha=gate.alpha, clusters=pair.clusters)
-        said += f", interval {found.low:+.4g} to {found.high:+.4g}"
+        ends = sorted((pair.sign * found.low, pair.sign * found.high))
+        said += f", interval {ends[0]:+.4g} to {ends[1]:+.4g}"
         outside = found.high < -margin or found.low > margin
         return ("pass" if found.shown else "fail" if outside else "inconclusive"), said
     if is_worse:
         return "fail", said
     return "pass", f"{said}; {_sensitivity(gate, pair)}"
+
+
+def needed_share(gate: GateSpec, pair: PairedFigure) -> float | None:
+    """Return how many times the cases would decide a gate with a margin if the difference stays; None where none would.
+
+    Intervals shrink with the root of the number of cases.
+    """
+    confidence = 1 - gate.alpha
+    low = paired_difference(pair.before, pair.after, clusters=pair.clusters, confidence=confidence, side="lower").low
+    high = paired_difference(pair.before, pair.after, clusters=pair.clusters, confidence=confidence, side="upper").high
+    difference = pair.difference * pair.sign
+    edges = _edges_to_clear(gate, difference)
+    reaches = [difference - low if edge < difference else high - difference for edge in edges]
+    if not edges or difference in edges:
+        return None
+    return max((reach / (difference - edge)) ** 2 for reach, edge in zip(reaches, edges, strict=True))
+
+
+def _edges_to_clear(gate: GateSpec, difference: float) -> list[float]:
+    """Return what the interval must lie beyond, on the side on which the difference lies."""
+    if gate.not_worse_by is not None:
+        return [-gate.not_worse_by if difference > -gate.not_worse_by else 0.0]
+    if gate.better_by is not None:
+        return [gate.better_by]
+    if gate.equivalent_within is not None:
+        margin = gate.equivalent_within
+        return [-margin, margin] if abs(difference) < margin else [math.copysign(margin, difference)]
+    return []
 
 
 def p_value_worse(pair: PairedFigure) -> float:

@@ -238,3 +238,59 @@ def test_a_policy_is_read_with_all_that_is_wrong_in_it(tmp_path):
     assert found == {"1:1", "2:1", "4:5", "5:19"}
     with pytest.raises(SourceError, match="cannot be read"):
         load_policy(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        {"not_worse_by": 0.02},
+        {"better_by": 0.01},
+        {"equivalent_within": 0.02},
+    ],
+    ids=str,
+)
+def test_an_open_comparison_names_the_cases_that_would_decide_it_and_they_do(gate):
+    before = [1] * 76 + [0] * 4
+    after = [0] + [1] * 76 + [0] * 3
+    gate = {"metric": "pass_rate", "versus": "base", **gate}
+    if "better_by" in gate:
+        after = [1] * 79 + [0]
+    (found,) = decide(gate, make_table(after), make_table(before)).gates
+    assert found.finding == "inconclusive"
+    assert f"{found.needed:,} cases would decide it" in found.reason
+    times = -(-found.needed // 80) + 2
+    (more,) = decide(gate, make_table(after * times), make_table(before * times)).gates
+    assert more.finding == "pass"
+
+
+def with_repeats(shares, repeats, seed):
+    rng = np.random.default_rng(seed)
+    table = make_table([1] * len(shares))
+    marks = (rng.random((len(shares), repeats)) < np.array(shares).reshape(-1, 1)).astype(float)
+    table.metrics["pass_rate"] = marks
+    letters = np.where(marks > 0, ord("p"), ord("f")).astype(np.uint8)
+    return CaseTable(
+        case_ids=table.case_ids, clusters=table.clusters, tags=table.tags, outcomes=letters, metrics=table.metrics
+    )
+
+
+def test_flaky_cases_are_decided_by_repeats_and_steady_ones_are_not():
+    flaky = with_repeats([0.85] * 60, 2, seed=1)
+    observed = float(flaky.metrics["pass_rate"].mean())
+    (gate,) = decide(f"pass_rate >= {observed - 0.01}", flaky).gates
+    assert gate.finding == "inconclusive"
+    assert "repeats of these, would decide it" in gate.reason
+    steady = with_repeats([1.0] * 51 + [0.0] * 9, 2, seed=1)
+    assert "repeats" not in decide("pass_rate >= 0.84", steady).gates[0].reason
+    versus = {"metric": "pass_rate", "versus": "b", "not_worse_by": 0.05}
+    (gate,) = decide(versus, flaky, with_repeats([0.85] * 60, 2, seed=2)).gates
+    assert gate.finding == "inconclusive"
+    assert "repeats of these" in gate.reason
+
+
+def test_bounds_of_money_and_time_are_told_in_their_own_direction():
+    before, after = make_table([1] * 30), make_table([1] * 30)
+    after.metrics["latency_s"][:] += np.linspace(0.4, 0.6, 30).reshape(30, 1)
+    (gate,) = decide({"metric": "latency_s", "versus": "b", "not_worse_by": 1.0}, after, before).gates
+    assert gate.finding == "pass"
+    assert "at worst +0.5" in gate.reason

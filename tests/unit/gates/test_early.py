@@ -153,7 +153,9 @@ def test_evidence_in_random_order_decides_sooner_and_only_in_random_order():
     assert (verdict.outcome, verdict.gates[0].low > 0.8, verdict.gates[0].n) == ("pass", True, 80)
     assert decide_early(gate, tables, policy=LENIENT) is None
     versus, lost = [parse_gate({"metric": "pass_rate", "versus": "base"})], {"v": table_of("f" * 14 + "." * 986)}
-    found = decide_early(versus, lost, policy=LENIENT, first_cases=first, baseline_of=baseline_of("p" * 500 + "f" * 500))
+    found = decide_early(
+        versus, lost, policy=LENIENT, first_cases=first, baseline_of=baseline_of("p" * 500 + "f" * 500)
+    )
     assert found.outcome == "fail"
     assert "14 lost and 0 won" in found.gates[0].reason
 
