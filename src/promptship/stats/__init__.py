@@ -11,13 +11,12 @@ from promptship.stats._equivalence import EquivalenceTest, non_inferiority, tost
 from promptship.stats._means import clustered_mean, t_interval
 from promptship.stats._multiplicity import benjamini_hochberg, holm
 from promptship.stats._paired import PairedTest, mcnemar, paired_permutation
-from promptship.stats._power import (
-    needed_cases,
-    needed_pairs,
+from promptship.stats._power import needed_pairs, power_mcnemar, smallest_detectable_difference
+from promptship.stats._power_margins import needed_pairs_for_margin, power_margin
+from promptship.stats._power_rates import needed_cases, power_rate
+from promptship.stats._power_scores import (
     needed_pairs_of_scores,
-    power_mcnemar,
-    power_rate,
-    smallest_detectable_difference,
+    power_scores,
     smallest_detectable_score_difference,
 )
 from promptship.stats._quantiles import quantile_interval
@@ -53,14 +52,17 @@ __all__ = [
     "mean_interval",
     "needed_cases",
     "needed_pairs",
+    "needed_pairs_for_margin",
     "needed_pairs_of_scores",
     "non_inferiority",
     "paired_difference",
     "paired_permutation",
     "pass_at_k",
     "pass_hat_k",
+    "power_margin",
     "power_mcnemar",
     "power_rate",
+    "power_scores",
     "quantile_interval",
     "rate_confidence_sequence",
     "smallest_detectable_difference",

@@ -159,37 +159,3 @@ def test_variance_components_are_found_again():
     found = stats.variance_components(cases + answers + rng.normal(0, 0.5, (3000, 4, 3)))
     assert (found.case, found.generation, found.judge) == pytest.approx((4.0, 1.0, 0.25), rel=0.08)
     assert stats.variance_components([[1, 1], [0, 0]]).judge is None
-
-
-def test_power_of_mcnemar_is_what_a_simulation_finds():
-    rng = np.random.default_rng(8)
-    losses = rng.binomial(200, 0.15, 4000)
-    wins = rng.binomial(200 - losses, 0.05 / 0.85)
-    caught = np.mean(
-        [
-            stats.mcnemar([True] * lost + [False] * won, [False] * lost + [True] * won, alternative="worse").p_value
-            <= 0.05
-            for lost, won in zip(losses, wins, strict=True)
-        ]
-    )
-    assert stats.power_mcnemar(200, 0.10, flip_rate=0.20) == pytest.approx(caught, abs=0.02)
-
-
-def test_needed_cases_and_detectable_differences_are_each_others_converse():
-    for n in (60, 200, 1000):
-        loss = stats.smallest_detectable_difference(n, flip_rate=0.1)
-        assert stats.power_mcnemar(n, loss, flip_rate=max(0.1, loss)) == pytest.approx(0.8, abs=0.005)
-        assert stats.needed_pairs(loss * 1.05, flip_rate=0.1) <= n * 1.05
-    assert stats.smallest_detectable_difference(3, flip_rate=0.1) is None
-    assert stats.needed_cases(0.93, 0.9) > stats.needed_cases(0.97, 0.9)
-    assert stats.wilson(0.93 * 400, 400, side="lower").low >= 0.9
-    assert stats.needed_cases(0.9, 0.9) is None
-    assert stats.smallest_detectable_score_difference(stats.needed_pairs_of_scores(0.05, 0.3), 0.3) <= 0.05
-
-
-@given(st.integers(1, 3000), st.floats(0.01, 0.99), st.floats(0, 1))
-def test_the_tail_of_a_binomial_is_scipys(n, rate, place):
-    from promptship.stats._power import _upper_tail
-
-    least = round(place * n)
-    assert _upper_tail(least, n, rate) == pytest.approx(reference.binom.sf(least - 1, n, rate), abs=1e-9)
