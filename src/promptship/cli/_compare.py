@@ -45,7 +45,7 @@ def compare(
 ) -> None:
     """Compare two runs over the cases that they share; no call is made."""
     from promptship.errors import UsageError, did_you_mean
-    from promptship.evaluation import compare_runs, compare_variants, find_quarantined
+    from promptship.evaluation import compare_runs, compare_variants, find_quarantined, require_scored
     from promptship.runner import find_run
 
     if file_format not in _FORMATS:
@@ -58,6 +58,7 @@ def compare(
         found = compare_variants(left, left_out=left_out)
     else:
         found = compare_runs(left, right, left_out=left_out, least_overlap=least_overlap)
+    require_scored(found)
     if as_json or file_format == "json":
         from promptship.report import render_comparison_json
 

@@ -14,7 +14,7 @@ from promptship.evaluation._affected import (
 from promptship.evaluation._baselines import baseline_of_run, find_baselines, versus_of
 from promptship.evaluation._calibrate import fit_prior_for, render_prior
 from promptship.evaluation._call import CallResult, call_prompt, prepare_call, stream_prompt
-from promptship.evaluation._compare import collect_examples, compare_runs, compare_variants
+from promptship.evaluation._compare import collect_examples, compare_runs, compare_variants, require_scored
 from promptship.evaluation._coverage import compute_coverage
 from promptship.evaluation._diff import DIFF_LEVELS, DiffLevel, DiffParts, diff_prompts, evalsets_of
 from promptship.evaluation._estimate import PlanEstimate, estimate_plan
@@ -65,6 +65,7 @@ __all__ = [
     "prepare_call",
     "prepare_evaluation",
     "render_prior",
+    "require_scored",
     "resolve_since",
     "run_evaluation",
     "stream_prompt",

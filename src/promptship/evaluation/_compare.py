@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from promptship.domain.comparisons import MetricFinding
     from promptship.runner import CaseTable, Run
 
-__all__ = ["collect_examples", "compare_runs", "compare_variants"]
+__all__ = ["collect_examples", "compare_runs", "compare_variants", "require_scored"]
 
 _MOST_EXAMPLES = 200
 
@@ -81,6 +81,22 @@ def compare_variants(run: Run, *, left_out: Collection[str] = ()) -> list[Compar
         table = run.table(label)
         found.append(_compare((side, _side(run, label, table)), (first, table), frozenset(), frozenset(left_out), 0.0))
     return found
+
+
+def require_scored(comparisons: Sequence[Comparison]) -> None:
+    """Refuse comparisons in which no case was scored on both sides, so that nothing can be said.
+
+    Raises:
+        UsageError: There is one.
+    """
+    for comparison in comparisons:
+        if comparison.metrics[0].n == 0:
+            names = f"{comparison.baseline.run_id} and {comparison.candidate.run_id}"
+            raise UsageError(
+                f"none of the {comparison.shared} cases that runs {names} share was scored in both: "
+                "errors and abstentions say nothing of a difference",
+                hint=f"look at them with: promptctl runs show {comparison.candidate.run_id}",
+            )
 
 
 def collect_examples(

@@ -349,6 +349,12 @@ def _check_cases(
         raise SourceError(problems)
     if count == 0:
         raise UsageError(f"no case of {spec.path} is selected", hint="look at --slice, -k, --limit and --sample")
+    versus = next((gate for gate in spec.gates if gate.versus), None)
+    if count == 1 and versus is not None and cases.is_whole:
+        raise UsageError(
+            f"{spec.path}: the gate {versus.text!r} compares cases, and the set has one",
+            hint="write at least two cases, or a threshold",
+        )
     if quarantined and cases.is_whole:
         raise UsageError(
             f"{spec.path}: the quarantine names {min(quarantined)!r}, a case that the set does not have",
