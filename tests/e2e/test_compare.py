@@ -71,3 +71,21 @@ def test_the_page_holds_no_script_and_what_a_model_wrote_stays_text(cli):
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert page.count("<svg") >= 3
+
+
+def test_prompts_and_models_are_a_matrix_corrected_for_being_many(cli):
+    write_cases(cli)
+    cli.write("prompts/models.yaml", "default: {model: fake/echo}\nother: {model: fake/echo, params: {seed: 2}}\n")
+    cli.write("prompts/worse.prompt", "{{ 'no' if text.endswith('3') or text.endswith('7') else text }}\n")
+    run = cli.json("eval", "echo", "--prompt", "echo", "--prompt", "worse", "--model", "default", "--model", "other")
+    lines = cli("compare", run["run_id"]).stdout.splitlines()
+    assert lines[0] == "against echo+default, corrected for 3 comparisons (Holm)"
+    assert lines[1].split() == ["pass", "rate", "default", "other"]
+    assert lines[2].split() == ["echo", "100%", "100%", "(+0.0,", "same)"]
+    assert lines[3].count("80.0% (-20.0, WORSE)") + lines[3].count("80% (-20.0, WORSE)") == 2
+    found = cli.json("compare", run["run_id"])
+    assert [one["p_of_many"] for one in found] == [1.0, 3 * 2 * 0.5**8, 3 * 2 * 0.5**8]
+    assert "| worse |" in cli("compare", run["run_id"], "--format", "markdown").stdout
+    cli("compare", run["run_id"], "--format", "html", "--output", "page.html")
+    page = (cli.folder / "page.html").read_text()
+    assert "corrected for 3 comparisons" in page

@@ -72,7 +72,7 @@ def _render(file_format: str, found: Sequence[Comparison], left: Run, right: Run
     from promptship.report import render_comparison_html, render_comparison_markdown, render_comparison_terminal
 
     if file_format == "html":
-        return render_comparison_html(found, collect_examples(found[0], left, right))
+        return render_comparison_html(found, [collect_examples(one, left, right) for one in found])
     if file_format == "markdown":
         return render_comparison_markdown(found).encode()
     return render_comparison_terminal(found, width=terminal_width()).encode()

@@ -47,11 +47,20 @@ def _say(gate: GatePower) -> str:
     if gate.kind == "threshold":
         if gate.noticed is None or gate.passes_from is None:
             return f"cannot pass, whatever is observed{needed}"
-        return f"passes at a true rate of {gate.noticed:.1%}; observed from {gate.passes_from:.1%}{needed}"
+        edge = "up to" if gate.at_most else "from"
+        return f"passes at a true rate of {gate.noticed:.1%}; observed {edge} {gate.passes_from:.1%}{needed}"
     if gate.kind == "baseline":
         noticed = "no loss at all" if gate.noticed is None else f"a loss of {100 * gate.noticed:.1f} points"
         return f"notices {noticed}{needed}"
     if gate.kind == "margin":
-        enough = "enough" if gate.needed is not None and gate.units >= gate.needed else f"needs {gate.needed:,} origins"
-        return f"shows equal quality within {gate.noticed:g}: {enough}"
+        return _say_margin(gate)
     return "the observed figure decides" if gate.kind == "observed" else "not known beforehand"
+
+
+def _say_margin(gate: GatePower) -> str:
+    shown = f"shows equal quality within {gate.noticed:g}"
+    if gate.needed is None:
+        return f"{shown} with no number of cases"
+    if gate.units >= gate.needed:
+        return shown
+    return f"{shown} in {gate.power or 0.0:.0%} of runs only: 4 of 5 need {gate.needed:,} origins"

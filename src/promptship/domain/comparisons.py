@@ -98,6 +98,8 @@ class Comparison:
         counts: How many shared cases are of each kind of change.
         changes: The cases that changed, broken ones first.
         notes: What a reader must know before believing the figures, loudest first.
+        p_of_many: Of the pass rate's test after Holm's correction over the variants that were compared with one
+            baseline; None where it was compared alone, or not tested.
     """
 
     baseline: ComparedSide
@@ -111,6 +113,7 @@ class Comparison:
     counts: Mapping[ChangeKind, int]
     changes: tuple[CaseChange, ...]
     notes: tuple[str, ...] = ()
+    p_of_many: float | None = None
 
     def metric(self, name: str) -> MetricChange | None:
         """Return the change of one metric; None where it was not measured on both sides."""

@@ -80,7 +80,19 @@ def compare_variants(run: Run, *, left_out: Collection[str] = ()) -> list[Compar
     for label in labels[1:]:
         table = run.table(label)
         found.append(_compare((side, _side(run, label, table)), (first, table), frozenset(), frozenset(left_out), 0.0))
-    return found
+    return _correct_many(found)
+
+
+def _correct_many(comparisons: list[Comparison]) -> list[Comparison]:
+    """Adjust for picking the best or the worst of several variants."""
+    from promptship.stats import holm
+
+    p_values = [comparison.metrics[0].p_value for comparison in comparisons]
+    adjusted = iter(holm([p for p in p_values if p is not None]))
+    return [
+        replace(comparison, p_of_many=None if p is None else next(adjusted))
+        for comparison, p in zip(comparisons, p_values, strict=True)
+    ]
 
 
 def require_scored(comparisons: Sequence[Comparison]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptship.report._escaping import escape_ci_log, escape_markdown, escape_terminal
 from promptship.report._figures import MISSING, percent, seconds, usd
+from promptship.report._matrix import matrix_of
 from promptship.report._width import shorten, wrap
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def render_comparison_terminal(comparisons: Sequence[Comparison], *, width: int)
         width: Columns of the terminal.
     """
     lines: list[str] = []
+    if matrix := matrix_of(comparisons):
+        lines += [shorten(escape_terminal(matrix[0]), width), *_columns(matrix[1], width), ""]
     for comparison in comparisons:
         lines += [*terminal_of_comparison(comparison, width), ""]
     return escape_ci_log("\n".join(lines))
@@ -91,6 +94,8 @@ def render_comparison_terminal(comparisons: Sequence[Comparison], *, width: int)
 def render_comparison_markdown(comparisons: Sequence[Comparison]) -> str:
     """Render comparisons as GitHub-flavoured Markdown."""
     lines: list[str] = []
+    if matrix := matrix_of(comparisons):
+        lines += [escape_markdown(matrix[0]), "", *_markdown_table(matrix[1][0], iter(matrix[1][1:])), ""]
     for comparison in comparisons:
         lines += [f"**{escape_markdown(describe_verdict(comparison))}**", ""]
         lines += [*markdown_of_comparison(comparison), ""]
@@ -156,7 +161,7 @@ def markdown_of_comparison(comparison: Comparison) -> Iterator[str]:
 
 
 def _markdown_table(head: Sequence[str], rows: Iterator[tuple[str, ...]] | map[tuple[str, ...]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
+    yield f"| {' | '.join(map(escape_markdown, head))} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
         yield f"| {' | '.join(map(escape_markdown, row))} |"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from promptship.report._comparison import describe_side, describe_verdict, show_change
 from promptship.report._escaping import escape_html
+from promptship.report._matrix import matrix_of
 from promptship.report._reading import as_text
 
 if TYPE_CHECKING:
@@ -29,19 +30,32 @@ _OUTCOMES = {"better": "outcome-pass", "worse": "outcome-fail", "unclear": "outc
 
 
 def render_comparison_html(
-    comparisons: Sequence[Comparison], examples: Mapping[str, tuple[CellRecord | None, CellRecord | None]]
+    comparisons: Sequence[Comparison], examples: Sequence[Mapping[str, tuple[CellRecord | None, CellRecord | None]]]
 ) -> bytes:
     """Render comparisons as a page that needs nothing else and runs no script.
 
     Args:
         comparisons: At least one.
-        examples: Cells of the cases that changed, for their outputs; those missing are listed by id alone.
+        examples: For each comparison, cells of the cases that changed, for their outputs; those missing are listed by
+            id alone.
 
     Returns:
         UTF-8 bytes; equal comparisons give equal bytes.
     """
-    body = "\n".join(section_of_comparison(comparison, examples) for comparison in comparisons)
+    sections = [section_of_comparison(one, shown) for one, shown in zip(comparisons, examples, strict=True)]
+    body = "\n".join([*_matrix(comparisons), *sections])
     return render_page(describe_verdict(comparisons[0]), body)
+
+
+def _matrix(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    matrix = matrix_of(comparisons)
+    if matrix is None:
+        return
+    title, (head, *rows) = matrix
+    cells = "".join(f"<th>{escape_html(text)}</th>" for text in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape_html(text)}</td>" for text in row) + "</tr>" for row in rows)
+    yield f"<section><h1>{escape_html(title)}</h1>"
+    yield f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div></section>'
 
 
 def render_page(title: str, body: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -81,7 +82,7 @@ def krippendorff_alpha(ratings: Sequence[Sequence[Any]], *, level: Level = "nomi
     """Return Krippendorff's alpha of any number of raters, of which some may have left items out.
 
     Args:
-        ratings: One row per rater, one column per item, None for what was not rated; shape (raters, items).
+        ratings: One row per rater, one column per item, None or NaN for what was not rated; shape (raters, items).
         level: How far two labels are apart: any two alike (`nominal`), by rank (`ordinal`), by value (`interval`).
 
     Returns:
@@ -95,7 +96,7 @@ def krippendorff_alpha(ratings: Sequence[Sequence[Any]], *, level: Level = "nomi
     """
     if len({len(row) for row in ratings}) > 1:
         raise UsageError("raters have rated different numbers of items", hint="write None for what was not rated")
-    units = [[value for value in column if value is not None] for column in zip(*ratings, strict=True)]
+    units = [[value for value in column if not _is_missing(value)] for column in zip(*ratings, strict=True)]
     units = [unit for unit in units if len(unit) > 1]
     values = sorted({value for unit in units for value in unit}, key=_sort_key)
     if len(values) < 2:  # noqa: PLR2004 - one label leaves nothing to agree on
@@ -145,7 +146,17 @@ def _labels(one: Sequence[Hashable], other: Sequence[Hashable]) -> dict[Hashable
         raise UnpairedScoresError(f"{len(one)} labels and {len(other)}; expected one of each for the same items")
     if not len(one):
         raise UsageError("no label; expected at least one item")
+    for place, pair in enumerate(zip(one, other, strict=True)):
+        if any(map(_is_missing, pair)):
+            raise UsageError(
+                f"item {place} is labelled {pair[0]!r} and {pair[1]!r}; expected a label of each",
+                hint="leave the item out, or use krippendorff_alpha, which takes missing labels",
+            )
     return {label: place for place, label in enumerate(sorted({*one, *other}, key=_sort_key))}
+
+
+def _is_missing(label: object) -> bool:
+    return label is None or (isinstance(label, float) and math.isnan(label))
 
 
 def _sort_key(label: Any) -> tuple[bool, Any]:

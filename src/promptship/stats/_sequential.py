@@ -46,6 +46,8 @@ def rate_confidence_sequence(
         Statistics 49(2).
     """
     check_share("confidence", confidence)
+    if not (prior[0] > 0 and prior[1] > 0):
+        raise UsageError(f"a prior of {prior!r}; expected two figures above 0")
     if n < 1 or not 0 <= passed <= n:
         raise UsageError(f"{passed} of {n}; expected at least one case, and no more passed than there are")
     evidence = _log_beta(prior[0] + passed, prior[1] + n - passed) - _log_beta(*prior)
@@ -171,10 +173,11 @@ def asymptotic_confidence_sequence(
     Args:
         values: Figures; shape (n,), n at least 2.
         confidence: That no interval ever misses.
-        tight_at: Number of cases at which the sequence is narrowest for its kind, at least 1.
+        tight_at: Number of cases, at least 2, from which the sequence is looked at; it is narrowest there.
 
     Returns:
-        The interval after all of them. Before about 30 figures it may be too narrow.
+        The interval after all of them; without ends before `tight_at` figures, where the limit is too far off. Of
+        figures as skewed as a log-normal with sigma 1 a share of 8 % of sequences of 100 cases and more is ever wrong.
 
     Raises:
         UsageError: Fewer than two figures, or one that is not finite.
@@ -184,12 +187,13 @@ def asymptotic_confidence_sequence(
     """
     array = as_values(values)
     alpha = 1 - check_share("confidence", confidence)
-    if tight_at < 1:
-        raise UsageError(f"tight_at: {tight_at!r}; expected at least one case")
+    if tight_at < 2:  # noqa: PLR2004 - one figure has no spread
+        raise UsageError(f"tight_at: {tight_at!r}; expected at least two cases")
     rho = (-2 * math.log(alpha) + math.log(-2 * math.log(alpha)) + 1) / tight_at
     n = len(array)
     scale = n * rho + 1
-    reach = float(array.std()) * math.sqrt(2 * scale / (n * n * rho) * math.log(math.sqrt(scale) / alpha))
+    width = math.sqrt(2 * scale / (n * n * rho) * math.log(math.sqrt(scale) / alpha))
+    reach = math.inf if n < tight_at else float(array.std()) * width
     mean = float(array.mean())
     return Interval(
         estimate=mean,
