@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
@@ -22,6 +23,7 @@ from promptship.evaluation import (
     estimate_plan,
     find_baselines,
     mutate_prompt,
+    open_base,
     prepare_evaluation,
     run_evaluation,
     versus_of,
@@ -164,13 +166,21 @@ class Workspace:
         """What all calls of this workspace draw on; None where they are not limited."""
         return self._open_budget()
 
-    def prepare(self, evalset: Evalset, options: EvalOptions) -> PreparedEvaluation:
+    def prepare(
+        self, evalset: Evalset, options: EvalOptions, *, recorded_for: Evalset | None = None
+    ) -> PreparedEvaluation:
         """Check everything that an evaluation needs; nothing is paid.
+
+        Args:
+            evalset: What to evaluate on.
+            options: What the command changes.
+            recorded_for: Whose cassette has the answers; None for the evalset's own.
 
         Raises:
             UsageError: Something the user has to mend.
         """
-        return prepare_evaluation(self.project, evalset, options, _LazyHub(self, evalset, whole=options.is_whole))
+        hub = _LazyHub(self, recorded_for or evalset, whole=options.is_whole)
+        return prepare_evaluation(self.project, evalset, options, hub)
 
     async def find_baselines(
         self,
@@ -343,9 +353,9 @@ async def diff_all(
     """
     hub = workspace.open_hub()
 
-    async def evaluate(evalset: Evalset, reference: str) -> Run:
+    async def evaluate(evalset: Evalset, recorded_for: Evalset, reference: str) -> Run:
         options = EvalOptions(prompts=(reference,))
-        prepared = await asyncio.to_thread(workspace.prepare, evalset, options)
+        prepared = await asyncio.to_thread(workspace.prepare, evalset, options, recorded_for=recorded_for)
         return await run_evaluation(workspace.project, prepared, options, on_progress=on_progress, stop=stop)
 
     parts = DiffParts(
@@ -355,9 +365,10 @@ async def diff_all(
         evaluate=evaluate,
     )
     found = []
-    for before, after in pairs:
-        sides = [workspace.project.load_prompt(side).version if side else None for side in (before, after)]
-        found.append(await diff_prompts(parts, *sides, base=base))
+    with open_base(workspace.project, base) if base else nullcontext() as evidence:
+        for before, after in pairs:
+            sides = [workspace.project.load_prompt(side).version if side else None for side in (before, after)]
+            found.append(await diff_prompts(parts, *sides, base=evidence))
     return found
 
 

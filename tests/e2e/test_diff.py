@@ -135,7 +135,7 @@ def test_edited_cases_and_stricter_gates_are_told_apart(repo):
     (found,) = repo.json("diff", "echo", "--level", "text")
     told = {(one["effect"], one["what"].split(":")[0]) for one in found["evidence"]}
     assert ("changed", "1 case with another expected value") in told
-    assert ("changed", "1 case with another inputs") in told
+    assert ("changed", "1 case with other inputs") in told
     assert ("strengthened", "1 case added") in told
     assert any(effect == "strengthened" and "0.95" in what for effect, what in told)
 
@@ -153,3 +153,94 @@ def test_what_cannot_be_compared_is_a_sentence(repo):
     assert "did you mean 'behaviour'" in repo("diff", "--level", "behavior", code=2).stderr
     assert "formats:" in repo("diff", "--format", "pdf", code=2).stderr
     assert "there is no prompt 'nobody'" in repo("diff", "nobody@git:main", "nobody", code=2).stderr
+
+
+def test_an_evalset_that_is_deleted_or_looks_away_is_a_weakening_also_where_no_prompt_changed(repo):
+    path = repo.folder / "evalsets/echo.yaml"
+    text = path.read_text()
+    path.unlink()
+    (found,) = repo.json("diff")
+    assert (found["name"], found["is_same"]) == ("echo", True)
+    assert [(one["effect"], one["what"]) for one in found["evidence"]] == [("weakened", "the evalset was removed")]
+    affected = repo.json("affected")
+    assert (affected["evalsets"], [one["name"] for one in affected["removed"]]) == ([], ["echo"])
+    assert repo("affected", "--paths").stdout == ""
+    path.write_text(text.replace("prompt: echo", "prompt: alone"))
+    found = {one["name"]: one["evidence"] for one in repo.json("diff", "--level", "text")}
+    assert [one["what"] for one in found["echo"]] == ["it no longer evaluates this prompt"]
+    assert [one["effect"] for one in found["alone"]] == ["strengthened"]
+
+
+def test_cases_and_scorers_that_are_gone_still_judge(repo):
+    write_rows(repo, ROWS[:20])
+    path = repo.folder / "evalsets/echo.yaml"
+    path.write_text(path.read_text().replace('{"metric": "pass_rate", "versus": "base"}, ', ""))
+    repo.write("prompts/echo.prompt", "{{ text if text < 't20' else 'nothing' }}\n")
+    (found,) = repo.json("diff")
+    (behaviour,) = found["behaviour"]
+    assert (behaviour["verdict"]["outcome"], behaviour["base_verdict"]["outcome"]) == ("pass", "fail")
+    assert behaviour["base_verdict"]["gates"][-1]["n"] == 40
+    write_rows(repo, ROWS)
+    path.write_text(path.read_text().replace("[equals]", "[{type: contains, value: n}]").replace(">= 0.9", ">= 0.1"))
+    (behaviour,) = repo.json("diff")[0]["behaviour"]
+    assert (behaviour["verdict"]["outcome"], behaviour["base_verdict"]["outcome"]) == ("pass", "fail")
+    assert "by the evalset as it was: FAIL" in repo("diff").stdout
+    # Runs of the evalset as it was go by another name: they are no evidence for today's.
+    assert {one["name"]: one["evidence"] for one in repo.json("status")}["echo"] == "pass"
+
+
+def test_where_the_inputs_changed_nothing_is_compared_and_the_new_version_is_judged(repo):
+    repo.write("prompts/echo.prompt", "{{ question }}\n")
+    write_rows(repo, [{**row, "inputs": {"question": row["inputs"]["text"]}} for row in ROWS])
+    (found,) = repo.json("diff")
+    assert found["level"] == "major"
+    assert found["notes"] == ["no case could be rendered by both"]
+    (behaviour,) = found["behaviour"]
+    assert behaviour["comparison"] is None
+    assert "cannot be evaluated on it" in behaviour["uncompared"]
+    assert "does not apply any more" in behaviour["base_reason"]
+    assert [gate["outcome"] for gate in behaviour["verdict"]["gates"]][-1] == "pass"
+    for file_format in ("terminal", "markdown", "html"):
+        assert "cannot be evaluated on it" in repo("diff", "--format", file_format).stdout
+
+
+def test_a_candidate_that_does_not_fit_its_own_cases_is_an_error(repo):
+    repo.write("prompts/echo.prompt", "{{ question }}\n")
+    assert "evalsets/echo.jsonl:1" in repo("diff", "echo", code=2).stderr
+
+
+def test_quarantined_cases_do_not_count_and_are_named(repo):
+    path = repo.folder / "evalsets/echo.yaml"
+    entries = json.dumps([{"case": row["id"], "until": "2100-01-01"} for row in ROWS[20:]])
+    path.write_text(path.read_text() + f"quarantine: {entries}\n")
+    repo.write("prompts/echo.prompt", "{{ text if text < 't20' else 'nothing' }}\n")
+    (found,) = repo.json("diff")
+    assert "20 cases in quarantine for longer" in found["evidence"][0]["what"]
+    (behaviour,) = found["behaviour"]
+    assert (behaviour["verdict"]["outcome"], behaviour["base_verdict"]["outcome"]) == ("pass", "fail")
+
+
+def test_limits_of_the_project_that_were_loosened_are_named(repo):
+    repo.write("promptship.toml", "min_scored = 0.5\n")
+    repo.write("prompts/echo.prompt", "{{ text }}{# edited #}\n")
+    (found,) = repo.json("diff", "--level", "text")
+    assert found["evidence"][0]["what"] == "min_scored is 0.5 instead of 0.99"
+
+
+def test_one_reference_is_compared_with_the_base_or_with_the_working_tree(repo):
+    repo.write("prompts/echo.prompt", "{{ text }}{# edited #}\n")
+    for reference in ("echo", "prompts/echo.prompt", "echo@git:HEAD"):
+        (found,) = repo.json("diff", reference, "--level", "text")
+        assert [text["name"] for text in found["texts"]] == ["template"], reference
+        assert "@git:" in found["baseline"]
+    (repo.folder / "prompts/alone.prompt").unlink()
+    assert repo.json("diff", "alone", "--level", "text")[0]["candidate"] == ""
+
+
+def test_a_prompt_that_could_not_be_read_before_is_not_compared(repo):
+    repo.write("prompts/echo.prompt", "{% if %}\n")
+    git(repo, "commit", "-q", "-a", "-m", "broken")
+    repo.write("prompts/echo.prompt", "{{ text }}\n")
+    (found,) = repo.json("diff", "--level", "text")
+    assert "could not be read before" in found["notes"][0]
+    assert repo.json("affected")["prompts"] == [{"name": "echo", "change": "mended"}]

@@ -94,6 +94,8 @@ def affected(
         typer.echo(f"prompt   {prompt.name}  {prompt.change}")
     for evalset in found.evalsets:
         typer.echo(f"evalset  {evalset.path}  {', '.join(evalset.because)}")
+    for evalset in found.removed:
+        typer.echo(f"evalset  {evalset.path}  removed")
     note(f"{len(found.prompts)} prompts and {len(found.evalsets)} evalsets affected since {found.since[:12]}")
 
 
@@ -115,17 +117,20 @@ def _pairs(
     """Return the references to compare, and the revision whose evalsets are the evidence's baseline."""
     from promptship.evaluation import find_affected, resolve_since
 
+    if baseline and not candidate and "@git:" in baseline:
+        candidate = baseline.partition("@")[0]
     if baseline and candidate:
         _, _, revision = baseline.partition("@git:")
         return [(baseline, candidate)], revision or since
     base = resolve_since(project, since)
     if baseline:
-        existed = baseline in project.prompt_names_at(base)
-        return [(f"{baseline}@git:{base[:12]}" if existed else None, baseline)], base
+        name = project.load_prompt(baseline).version.name if baseline.endswith(".prompt") else baseline
+        existed, exists = name in project.prompt_names_at(base), name in project.prompt_names()
+        return [(f"{name}@git:{base[:12]}" if existed else None, baseline if exists or not existed else None)], base
     found: list[tuple[str | None, str | None]] = []
-    for prompt in find_affected(project, base).prompts:
-        before = None if prompt.change == "added" else f"{prompt.name}@git:{base[:12]}"
-        found.append((before, None if prompt.change == "removed" else prompt.name))
+    for prompt, change in find_affected(project, base).reviewed.items():
+        before = None if change in {"added", "mended"} else f"{prompt}@git:{base[:12]}"
+        found.append((before, None if change == "removed" else prompt))
     return found, base
 
 

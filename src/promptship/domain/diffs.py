@@ -95,17 +95,19 @@ class BehaviourDiff:
 
     Attributes:
         evalset: Its name.
-        comparison: Case by case.
+        comparison: Case by case; None where the baseline cannot be evaluated on it.
         verdict: What its gates say of the candidate.
-        base_verdict: What the gates of the base revision say of it; None where they are the same, or do not apply.
-        base_reason: Why they do not apply; "" otherwise.
+        base_verdict: What the evalset of the base revision says of it; None where that is the same, or does not apply.
+        base_reason: Why it does not apply; "" otherwise.
+        uncompared: Why there is no comparison; "" otherwise.
     """
 
     evalset: str
-    comparison: Comparison
+    comparison: Comparison | None
     verdict: Verdict
     base_verdict: Verdict | None = None
     base_reason: str = ""
+    uncompared: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,6 +81,10 @@ class Evalset:
             )
         return Evalset(self.spec, self._cases, is_held_out=True)
 
+    def renamed(self, name: str) -> Evalset:
+        """Return the same evalset under another name, which its runs are kept by."""
+        return Evalset(replace(self.spec, name=name), self._cases, is_held_out=self.is_held_out)
+
     def visit(self, look: Callable[[Case], None]) -> None:
         """Hand each case to `look`, in the same reading that checks the cases where nobody has read them yet.
 

@@ -9,14 +9,15 @@ from promptship.evaluation._affected import (
     AffectedEvalset,
     AffectedPrompt,
     find_affected,
-    resolve_since,
 )
+from promptship.evaluation._base_evidence import BaseEvidence, evalsets_of, open_base, resolve_since
 from promptship.evaluation._baselines import baseline_of_run, find_baselines, versus_of
 from promptship.evaluation._calibrate import fit_prior_for, render_prior
 from promptship.evaluation._call import CallResult, call_prompt, prepare_call, stream_prompt
 from promptship.evaluation._compare import collect_examples, compare_runs, compare_variants, require_scored
 from promptship.evaluation._coverage import compute_coverage
-from promptship.evaluation._diff import DIFF_LEVELS, DiffLevel, DiffParts, diff_prompts, evalsets_of
+from promptship.evaluation._diff import diff_prompts
+from promptship.evaluation._diff_behaviour import DIFF_LEVELS, DiffLevel, DiffParts
 from promptship.evaluation._estimate import PlanEstimate, estimate_plan
 from promptship.evaluation._evaluate import EvalOptions, PreparedEvaluation, prepare_evaluation, run_evaluation
 from promptship.evaluation._judge import judge_run
@@ -32,6 +33,7 @@ __all__ = [
     "Affected",
     "AffectedEvalset",
     "AffectedPrompt",
+    "BaseEvidence",
     "CallResult",
     "DiffLevel",
     "DiffParts",
@@ -61,6 +63,7 @@ __all__ = [
     "judge_run",
     "lint_prompts",
     "mutate_prompt",
+    "open_base",
     "plan_mutants",
     "prepare_call",
     "prepare_evaluation",

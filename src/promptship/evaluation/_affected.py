@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
-from promptship.errors import PromptshipError, ReferenceNotFoundError, UsageError
+from promptship.errors import PromptshipError
 from promptship.evalsets import discover_evalsets, load_evalset
-from promptship.project import GitTree
+from promptship.evaluation._base_evidence import open_base, prompts_of, resolve_since, tested_prompts
+from promptship.evaluation._evidence import is_other_evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from promptship.evalsets import Evalset
+    from promptship.evaluation._base_evidence import BaseEvidence
     from promptship.project import Project
 
-__all__ = ["Affected", "AffectedEvalset", "AffectedPrompt", "base_evalsets", "find_affected", "resolve_since"]
+__all__ = ["Affected", "AffectedEvalset", "AffectedPrompt", "find_affected"]
 
-PromptChange = Literal["changed", "added", "removed", "unreadable"]
+PromptChange = Literal["changed", "added", "removed", "unreadable", "mended"]
+"""What became of a prompt; `unreadable` where it does not load now, `mended` where it did not load then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +38,14 @@ class AffectedEvalset:
     Attributes:
         name: Its name.
         path: Its file, from the project's root.
-        because: `itself`, `new`, or the names of prompts.
+        because: `itself`, `new`, `removed`, or the names of prompts.
+        prompts: Names of the prompts that it evaluates, or did.
     """
 
     name: str
     path: str
     because: tuple[str, ...]
+    prompts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,29 +55,24 @@ class Affected:
     Attributes:
         since: The commit that was compared with.
         prompts: By name.
-        evalsets: By name.
+        evalsets: By name; those that CI has to run.
+        removed: Evalsets that are gone.
     """
 
     since: str
     prompts: tuple[AffectedPrompt, ...]
     evalsets: tuple[AffectedEvalset, ...]
+    removed: tuple[AffectedEvalset, ...] = ()
 
-
-def resolve_since(project: Project, since: str | None) -> str:
-    """Return the commit to compare with: of a revision, or where the working tree left the default branch.
-
-    Raises:
-        UsageError: There is no git repository, or no default branch.
-        ReferenceNotFoundError: Git knows no such revision.
-    """
-    if since is not None:
-        return GitTree(project.root, since).commit
-    base = project.base_commit()
-    if base is None:
-        raise UsageError(
-            "there is no default branch to compare with", hint="name a commit: --since REV (in CI, fetch the history)"
-        )
-    return base
+    @property
+    def reviewed(self) -> dict[str, PromptChange | None]:
+        """Every prompt that a reviewer has to look at, with its change; None where its evidence alone changed."""
+        found: dict[str, PromptChange | None] = {prompt.name: prompt.change for prompt in self.prompts}
+        for evalset in (*self.evalsets, *self.removed):
+            if {"itself", "new", "removed"} & set(evalset.because):
+                for name in evalset.prompts:
+                    found.setdefault(name, None)
+        return dict(sorted(found.items()))
 
 
 def find_affected(project: Project, since: str | None = None) -> Affected:
@@ -96,31 +93,11 @@ def find_affected(project: Project, since: str | None = None) -> Affected:
     commit = resolve_since(project, since)
     prompts = tuple(_affected_prompts(project, commit))
     changed = {prompt.name for prompt in prompts}
-    with base_evalsets(project, commit) as before:
-        evalsets = tuple(_affected_evalsets(project, before, changed))
-    return Affected(since=commit, prompts=prompts, evalsets=evalsets)
-
-
-@contextmanager
-def base_evalsets(project: Project, commit: str) -> Iterator[dict[str, Evalset]]:
-    """Give the evalsets of a commit by name, while the block runs; one that was wrong then is left out."""
-    tree = GitTree(project.root, commit)
-    with TemporaryDirectory(prefix="promptship-") as folder:
-        root = Path(folder).resolve()
-        for path in tree.files(project.settings.evalsets_dir):
-            data = tree.read(path)
-            if data is not None and ".." not in Path(path).parts:
-                (root / path).parent.mkdir(parents=True, exist_ok=True)
-                (root / path).write_bytes(data)
-        found: dict[str, Evalset] = {}
-        for path_of_set in discover_evalsets(root / project.settings.evalsets_dir):
-            try:
-                evalset = load_evalset(path_of_set, root=root)
-                evalset.count()
-            except PromptshipError:
-                continue
-            found[evalset.spec.name] = evalset
-        yield found
+    now = [load_evalset(path, root=project.root) for path in discover_evalsets(project.evalsets_dir)]
+    with open_base(project, commit) as base:
+        evalsets = tuple(_affected_evalsets(project, now, base, changed))
+        removed = tuple(_removed_evalsets(project, now, base))
+    return Affected(since=commit, prompts=prompts, evalsets=evalsets, removed=removed)
 
 
 def _affected_prompts(project: Project, commit: str) -> Iterator[AffectedPrompt]:
@@ -143,28 +120,29 @@ def _change_of(project: Project, name: str, commit: str, *, exists: bool, existe
     try:
         return None if project.load_prompt(f"{name}@git:{commit}").version.digest == now else "changed"
     except PromptshipError:
-        return "changed"
+        return "mended"
 
 
-def _affected_evalsets(project: Project, before: dict[str, Evalset], changed: set[str]) -> Iterator[AffectedEvalset]:
-    for path in discover_evalsets(project.evalsets_dir):
-        evalset = load_evalset(path, root=project.root)
-        spec = evalset.spec
-        reasons = [name for name in _prompts_of(project, evalset) if name in changed]
-        known = before.get(spec.name)
+def _affected_evalsets(
+    project: Project, evalsets: Sequence[Evalset], base: BaseEvidence, changed: set[str]
+) -> Iterator[AffectedEvalset]:
+    names = project.prompt_names()
+    for evalset in evalsets:
+        spec, prompts = evalset.spec, prompts_of(project, evalset)
+        reasons = [name for name in prompts if name in changed]
+        known = base.evalsets.get(spec.name)
         if known is None:
-            reasons.insert(0, "new")
-        elif known.digest != evalset.digest or known.spec.prompts != spec.prompts:
+            reasons.insert(0, "itself" if spec.path in base.broken else "new")
+        elif is_other_evidence(known, evalset):
             reasons.insert(0, "itself")
+            prompts = list(dict.fromkeys([*prompts, *tested_prompts(known.spec, names)]))
         if reasons:
-            yield AffectedEvalset(name=spec.name, path=spec.path, because=tuple(reasons))
+            yield AffectedEvalset(name=spec.name, path=spec.path, because=tuple(reasons), prompts=tuple(prompts))
 
 
-def _prompts_of(project: Project, evalset: Evalset) -> list[str]:
-    names = []
-    for pattern in evalset.spec.prompts:
-        try:
-            names += project.match_prompts(pattern)
-        except ReferenceNotFoundError:
-            continue
-    return list(dict.fromkeys(names))
+def _removed_evalsets(project: Project, evalsets: Sequence[Evalset], base: BaseEvidence) -> Iterator[AffectedEvalset]:
+    names, left = project.prompt_names(), {evalset.spec.name for evalset in evalsets}
+    for name, evalset in base.evalsets.items():
+        if name not in left:
+            prompts = tuple(tested_prompts(evalset.spec, names))
+            yield AffectedEvalset(name=name, path=evalset.spec.path, because=("removed",), prompts=prompts)

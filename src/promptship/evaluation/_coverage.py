@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from promptship.domain import PromptCoverage
 from promptship.errors import PromptshipError, SourceError
-from promptship.evaluation._diff import evalsets_of
+from promptship.evaluation._base_evidence import evalsets_of
 from promptship.prompts import ProbedRenderer
 
 if TYPE_CHECKING:

@@ -2,69 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from promptship.domain import BehaviourDiff, PromptDiff, RenderedGroup, TokenChange
+from promptship.domain import EvidenceChange, PromptDiff, RenderedGroup, TokenChange
 from promptship.errors import PromptshipError, UsageError
 from promptship.evalsets import discover_evalsets, load_evalset
-from promptship.evaluation._affected import base_evalsets, resolve_since
-from promptship.evaluation._baselines import baseline_of_run
-from promptship.evaluation._compare import compare_runs
-from promptship.evaluation._evidence import diff_evidence
-from promptship.gates import Policy, check_gates, decide_verdict
+from promptship.evaluation._base_evidence import evalsets_of, tested_prompts
+from promptship.evaluation._diff_behaviour import diff_behaviour
+from promptship.evaluation._evidence import diff_evidence, diff_limits, order_changes
 from promptship.prompts import Renderer, diff_contract, diff_fields, diff_lines, diff_texts, semver_step
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from promptship.domain import (
-        Closure,
-        DiffLine,
-        EvalsetSpec,
-        EvidenceChange,
-        GateSpec,
-        JsonObject,
-        PromptVersion,
-        Verdict,
-    )
+    from promptship.domain import Closure, DiffLine, JsonObject, PromptVersion
     from promptship.evalsets import Evalset
+    from promptship.evaluation._base_evidence import BaseEvidence
+    from promptship.evaluation._diff_behaviour import DiffParts
     from promptship.project import Project
-    from promptship.runner import Run
 
     _Messages = tuple[tuple[str, str], ...]
     _Pair = tuple[_Messages, _Messages]
 
-__all__ = ["DIFF_LEVELS", "DiffLevel", "DiffParts", "diff_prompts", "evalsets_of"]
-
-DiffLevel = Literal["text", "contract", "rendered", "behaviour"]
-DIFF_LEVELS: tuple[DiffLevel, ...] = ("text", "contract", "rendered", "behaviour")
+__all__ = ["diff_prompts"]
 
 _MOST_RENDERED = 2_000
-_LEAST_CASES = 2
 _MOST_GROUPS = 20
 _TEMPLATE = "template"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DiffParts:
-    """What a diff needs from outside.
-
-    Attributes:
-        project: Where prompts and evalsets are.
-        levels: What to look at.
-        count_tokens: Counts the tokens of a text as a model would.
-        evaluate: Evaluates a reference on an evalset; what the cache knows costs nothing. Asked for `behaviour` only.
-    """
-
-    project: Project
-    levels: Sequence[DiffLevel]
-    count_tokens: Callable[[Closure, str], int]
-    evaluate: Callable[[Evalset, str], Awaitable[Run]]
-
-
 async def diff_prompts(
-    parts: DiffParts, before: PromptVersion | None, after: PromptVersion | None, *, base: str | None
+    parts: DiffParts, before: PromptVersion | None, after: PromptVersion | None, *, base: BaseEvidence | None
 ) -> PromptDiff:
     """Compare two versions of a prompt.
 
@@ -72,7 +41,7 @@ async def diff_prompts(
         parts: What is needed from outside.
         before: The one side; None where the prompt is new.
         after: The other; None where it was removed.
-        base: Commit whose evalsets the evidence is compared with; None to leave the evidence out.
+        base: What the evidence is compared with; None to leave the evidence out.
 
     Raises:
         UsageError: An evalset is wrong, or cannot be evaluated.
@@ -81,59 +50,66 @@ async def diff_prompts(
     one = after or before
     if one is None:
         raise UsageError("a diff needs at least one version")
-    diff = PromptDiff(name=one.name, baseline=before.label if before else "", candidate=after.label if after else "")
     evalsets = evalsets_of(parts.project, one.name)
-    evidence, base_sets = _evidence(parts.project, evalsets, base)
-    diff = replace(diff, evidence=evidence)
+    diff = PromptDiff(
+        name=one.name,
+        baseline=before.label if before else "",
+        candidate=after.label if after else "",
+        evidence=tuple(_evidence(parts.project, one.name, evalsets, base)) if base else (),
+    )
     if before is None or after is None:
-        return replace(
-            diff, notes=(f"the prompt is {'new' if before is None else 'gone'}: there is nothing to compare",)
-        )
-    diff = replace(diff, is_same=before.digest == after.digest)
-    if "text" in parts.levels:
-        diff = replace(
-            diff,
-            texts=diff_texts(_texts(before.closure), _texts(after.closure)),
-            fields=diff_fields(before.closure, after.closure),
-        )
-    if "contract" in parts.levels:
-        contract = diff_contract(before.closure, after.closure)
-        diff = replace(diff, contract=contract, level=semver_step(contract))
+        why = "it is gone" if after is None else "it is new, or could not be read before"
+        return replace(diff, notes=(f"there is nothing to compare: {why}",))
+    if before.digest == after.digest:
+        return replace(diff, is_same=True)
+    diff = _with_words(parts, diff, before, after)
     if {"contract", "rendered"} & set(parts.levels):
         diff = _with_messages(parts, diff, before, after, evalsets)
-    if "behaviour" in parts.levels and not diff.is_same:
-        diff = await _with_behaviour(parts, diff, (before, after), evalsets, base_sets)
+    if "behaviour" in parts.levels:
+        found, notes = await diff_behaviour(parts, (before, after), evalsets, base)
+        diff = replace(diff, behaviour=tuple(found), notes=(*diff.notes, *notes))
     return diff
 
 
-def evalsets_of(project: Project, name: str) -> list[Evalset]:
-    """Return the evalsets of the working tree that evaluate a prompt.
-
-    Raises:
-        SourceError: One is wrong.
-    """
-    found = []
-    for path in discover_evalsets(project.evalsets_dir):
-        evalset = load_evalset(path, root=project.root)
-        for pattern in evalset.spec.prompts:
-            try:
-                names = project.match_prompts(pattern)
-            except PromptshipError:
-                names = []
-            if name in names:
-                found.append(evalset)
-                break
-    return found
+def _evidence(project: Project, name: str, evalsets: Sequence[Evalset], base: BaseEvidence) -> list[EvidenceChange]:
+    """Compare every evalset that judges the prompt, or did."""
+    changes = diff_limits(base.settings, project.settings) if base.settings else []
+    for evalset in evalsets:
+        changes += _evidence_of(name, evalset, base)
+    judging = {evalset.spec.name for evalset in evalsets}
+    left = {load_evalset(path, root=project.root).spec.name for path in discover_evalsets(project.evalsets_dir)}
+    for before in base.evalsets.values():
+        if before.spec.name in judging or not tested_prompts(before.spec, [name]):
+            continue
+        if before.spec.name in left:
+            changes.append(_note(before, "weakened", "it no longer evaluates this prompt"))
+        else:
+            changes += diff_evidence(before, None)
+    return order_changes(changes)
 
 
-def _evidence(
-    project: Project, evalsets: Sequence[Evalset], base: str | None
-) -> tuple[tuple[EvidenceChange, ...], dict[str, EvalsetSpec]]:
-    if base is None:
-        return (), {}
-    with base_evalsets(project, resolve_since(project, base)) as before:
-        changes = [change for evalset in evalsets for change in diff_evidence(before.get(evalset.spec.name), evalset)]
-        return tuple(changes), {name: evalset.spec for name, evalset in before.items()}
+def _evidence_of(name: str, evalset: Evalset, base: BaseEvidence) -> list[EvidenceChange]:
+    before = base.evalsets.get(evalset.spec.name)
+    if before is None and evalset.spec.path in base.broken:
+        return [_note(evalset, "changed", "as it was it cannot be read, so what changed is not known")]
+    changes = diff_evidence(before, evalset)
+    if before is not None and not tested_prompts(before.spec, [name]):
+        changes.append(_note(evalset, "strengthened", "it evaluates this prompt now"))
+    return changes
+
+
+def _note(evalset: Evalset, effect: Literal["weakened", "strengthened", "changed"], what: str) -> EvidenceChange:
+    return EvidenceChange(evalset=evalset.spec.name, effect=effect, what=what)
+
+
+def _with_words(parts: DiffParts, diff: PromptDiff, before: PromptVersion, after: PromptVersion) -> PromptDiff:
+    if "text" in parts.levels:
+        texts = diff_texts(_texts(before.closure), _texts(after.closure))
+        diff = replace(diff, texts=texts, fields=diff_fields(before.closure, after.closure))
+    if "contract" in parts.levels:
+        contract = diff_contract(before.closure, after.closure)
+        diff = replace(diff, contract=contract, level=semver_step(contract))
+    return diff
 
 
 def _texts(closure: Closure) -> dict[str, str]:
@@ -146,7 +122,10 @@ def _with_messages(
     """Render both versions over the golden inputs."""
     rendered, failures = _render_all(before, after, evalsets)
     if not rendered:
-        return replace(diff, unrenderable=tuple(failures), notes=(*diff.notes, "no case could be rendered by both"))
+        why = "no case could be rendered by both" if evalsets else "no evalset has inputs to render this prompt with"
+        return replace(diff, unrenderable=tuple(failures), notes=(*diff.notes, why))
+    if len(rendered) == _MOST_RENDERED:
+        diff = replace(diff, notes=(*diff.notes, f"messages are those of the first {_MOST_RENDERED:,} cases"))
     if "contract" in parts.levels:
         pairs = list(rendered.values())
         tokens, prefixes = _tokens(parts, before, after, pairs[0]), _prefixes(parts, before, after, pairs)
@@ -173,7 +152,9 @@ def _render_all(
             if len(errors) == 1:
                 failures.append((case.id, str(errors[0])))
             elif not errors:
-                found[case.id] = (messages[0], messages[1])
+                pair = messages[0], messages[1]
+                is_taken = found.get(case.id, pair) != pair
+                found[f"{evalset.spec.name}/{case.id}" if is_taken else case.id] = pair
     return found, failures
 
 
@@ -225,50 +206,3 @@ def _prefixes(parts: DiffParts, before: PromptVersion, after: PromptVersion, pai
         shared = next((index for index, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
         found.append(parts.count_tokens(version.closure, first[:shared]))
     return found[0], found[1]
-
-
-async def _with_behaviour(
-    parts: DiffParts,
-    diff: PromptDiff,
-    versions: tuple[PromptVersion, PromptVersion],
-    evalsets: Sequence[Evalset],
-    base_sets: Mapping[str, EvalsetSpec],
-) -> PromptDiff:
-    found: list[BehaviourDiff] = []
-    notes = [] if evalsets else ["no evalset evaluates this prompt, so nothing is known of its behaviour"]
-    for evalset in evalsets:
-        if evalset.count() < _LEAST_CASES:
-            notes.append(f"{evalset.spec.name} has too few cases to compare anything")
-            continue
-        found.append(await _behaviour(parts, evalset, *versions, base_sets.get(evalset.spec.name)))
-    return replace(diff, behaviour=tuple(found), notes=(*diff.notes, *notes))
-
-
-async def _behaviour(
-    parts: DiffParts, evalset: Evalset, before: PromptVersion, after: PromptVersion, base_spec: EvalsetSpec | None
-) -> BehaviourDiff:
-    left = await parts.evaluate(evalset, before.label)
-    right = await parts.evaluate(evalset, after.label)
-    (comparison,) = compare_runs(left, right)
-    label = right.manifest.variants[0].label
-
-    def decide(gates: Sequence[GateSpec]) -> Verdict:
-        return decide_verdict(
-            right.manifest,
-            gates,
-            right.summary,
-            policy=Policy(
-                max_error_rate=parts.project.settings.max_error_rate, min_scored=parts.project.settings.min_scored
-            ),
-            table_of=right.table,
-            baseline_of=lambda _versus, _label: baseline_of_run(left, label),
-        )
-
-    diff = BehaviourDiff(evalset=evalset.spec.name, comparison=comparison, verdict=decide(evalset.spec.gates))
-    if base_spec is None or base_spec.gates == evalset.spec.gates:
-        return diff
-    try:
-        check_gates(base_spec.gates, right.manifest.scorers, path=base_spec.path)
-    except UsageError as error:
-        return replace(diff, base_reason=f"the gates as they were cannot be asked any more: {error}")
-    return replace(diff, base_verdict=decide(base_spec.gates))

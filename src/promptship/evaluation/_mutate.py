@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from promptship.domain import PromptVersion
 from promptship.errors import UsageError
+from promptship.evaluation._base_evidence import evalsets_of
 from promptship.evaluation._baselines import baseline_of_run
 from promptship.evaluation._compare import compare_runs
-from promptship.evaluation._diff import evalsets_of
-from promptship.gates import decide_verdict
+from promptship.evaluation._verdict import decide_run, quarantined_cases, today_utc
+from promptship.gates import Policy
 from promptship.prompts import list_mutations
 from promptship.stats import mcnemar
 
@@ -113,14 +114,16 @@ async def mutate_prompt(
 def _judge(evalset: Evalset, before: Run, after: Run) -> tuple[float | None, bool]:
     """Return the change of the pass rate, and whether gates or the paired test notice it."""
     label = before.manifest.variants[0].label
-    verdict = decide_verdict(
-        after.manifest,
+    quarantine, today = evalset.spec.quarantine, today_utc()
+    verdict = decide_run(
+        after,
         evalset.spec.gates,
-        after.summary,
-        table_of=after.table,
+        policy=Policy(),
         baseline_of=lambda _versus, _label: baseline_of_run(before, label),
+        quarantine=quarantine,
+        today=today,
     )
-    (comparison,) = compare_runs(before, after)
+    (comparison,) = compare_runs(before, after, left_out=quarantined_cases(quarantine, today))
     rate = comparison.metrics[0]
     losses, wins = comparison.counts.get("broken", 0), comparison.counts.get("fixed", 0)
     test = mcnemar(

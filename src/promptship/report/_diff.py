@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -56,16 +57,28 @@ def render_diff_terminal(diffs: Sequence[PromptDiff], *, color: bool, width: int
 
 
 def render_diff_markdown(diffs: Sequence[PromptDiff]) -> str:
-    """Render diffs as one comment on a pull request; what models wrote makes no markup, link or mention."""
-    parts = [DIFF_MARKER]
+    """Render diffs as one comment on a pull request; what models wrote makes no markup, link or mention.
+
+    Where that would be too long for a comment, texts and messages are left out, and then whole prompts, which is said.
+    """
     if not diffs:
-        parts.append("No prompt changed.")
-    for diff in diffs:
-        parts += ["", *_markdown(diff)]
-    text = "\n".join(parts) + "\n"
-    if len(text) <= _LONGEST_COMMENT:
-        return text
-    return text[: text.rindex("\n", 0, _LONGEST_COMMENT)] + "\n\n(cut here: the comment would be too long)\n"
+        return f"{DIFF_MARKER}\nNo prompt changed.\n"
+    sections = ["\n".join(_markdown(diff)) for diff in diffs]
+    notes = []
+    if sum(map(len, sections)) > _LONGEST_COMMENT:
+        sections = ["\n".join(_markdown(diff, whole=False)) for diff in diffs]
+        notes.append("Texts and messages are left out here: the comment would be too long.")
+    kept = _those_that_fit(sections)
+    if len(kept) < len(sections):
+        left_out = ", ".join(escape_markdown(diff.name) for diff in diffs[len(kept) :][:_MOST_IDS])
+        notes.append(f"{len(sections) - len(kept)} prompts are left out, {left_out} among them.")
+    notes = [f"> **{note}** `promptctl diff` shows everything." for note in notes]
+    return "\n\n".join([DIFF_MARKER, *notes, *kept]) + "\n"
+
+
+def _those_that_fit(sections: Sequence[str]) -> list[str]:
+    whole = itertools.accumulate(map(len, sections))
+    return [section for section, length in zip(sections, whole, strict=True) if length <= _LONGEST_COMMENT]
 
 
 class _Terminal:
@@ -100,10 +113,13 @@ class _Terminal:
         yield from (f"  {line}" for line in _gate_lines(found.verdict))
         if found.base_verdict is not None:
             outcome = found.base_verdict.outcome.upper()
-            yield escape_terminal(f"  by the gates as they were: {outcome}, {found.base_verdict.reason}")
+            yield escape_terminal(f"  by the evalset as it was: {outcome}, {found.base_verdict.reason}")
             yield from (f"    {line}" for line in _gate_lines(found.base_verdict))
         if found.base_reason:
             yield escape_terminal(f"  {found.base_reason}")
+        if found.comparison is None:
+            yield escape_terminal(f"  {found.uncompared}")
+            return
         yield from (f"  {line}".rstrip() for line in terminal_of_comparison(found.comparison, self._width - 2))
 
     def _texts(self, diff: PromptDiff) -> Iterator[str]:
@@ -182,7 +198,7 @@ def title_of(diff: PromptDiff) -> str:
     return f"{diff.name}: {diff.baseline or '(new)'} -> {diff.candidate or '(removed)'}"
 
 
-def _markdown(diff: PromptDiff) -> Iterator[str]:
+def _markdown(diff: PromptDiff, *, whole: bool = True) -> Iterator[str]:
     yield f"## {escape_markdown(title_of(diff))}"
     weakened = [change for change in diff.evidence if change.effect == "weakened"]
     if weakened:
@@ -196,8 +212,9 @@ def _markdown(diff: PromptDiff) -> Iterator[str]:
         yield f"\n**Contract: {diff.level}.** " + "; ".join(escape_markdown(change.what) for change in diff.contract)
     if tokens := list(_token_lines(diff)):
         yield "\n" + fence_markdown("\n".join(line.strip() for line in tokens))
-    yield from _texts_markdown(diff)
-    yield from _rendered_markdown(diff)
+    if whole:
+        yield from _texts_markdown(diff)
+        yield from _rendered_markdown(diff)
     others = [change for change in diff.evidence if change.effect != "weakened"]
     if others:
         yield "\n<details><summary>Evidence</summary>\n"
@@ -211,10 +228,13 @@ def _behaviour_markdown(found: BehaviourDiff) -> Iterator[str]:
     yield ""
     yield from _gate_table(found.verdict)
     if found.base_verdict is not None:
-        yield f"\nBy the gates as they were: **{_MARKS[found.base_verdict.outcome]}**\n"
+        yield f"\nBy the evalset as it was: **{_MARKS[found.base_verdict.outcome]}**\n"
         yield from _gate_table(found.base_verdict)
     if found.base_reason:
         yield f"\n> {escape_markdown(found.base_reason)}"
+    if found.comparison is None:
+        yield f"\n> {escape_markdown(found.uncompared)}"
+        return
     yield f"\n**{escape_markdown(describe_verdict(found.comparison))}**\n"
     yield from markdown_of_comparison(found.comparison)
 

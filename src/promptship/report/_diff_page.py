@@ -63,10 +63,13 @@ def _section(diff: PromptDiff) -> Iterator[str]:
 def _behaviour(found: BehaviourDiff) -> Iterator[str]:
     yield f"<h2>{escape_html(found.evalset)}</h2>{_gates(found.verdict)}"
     if found.base_verdict is not None:
-        yield f"<h3>By the gates as they were</h3>{_gates(found.base_verdict)}"
+        yield f"<h3>By the evalset as it was</h3>{_gates(found.base_verdict)}"
     if found.base_reason:
         yield f'<p class="warning">{escape_html(found.base_reason)}</p>'
-    yield section_of_comparison(found.comparison, {})
+    if found.comparison is None:
+        yield f'<p class="warning">{escape_html(found.uncompared)}</p>'
+    else:
+        yield section_of_comparison(found.comparison, {})
 
 
 def _gates(verdict: Verdict) -> str:
