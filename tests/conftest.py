@@ -1,6 +1,10 @@
+import os
 import signal
 
 import pytest
+
+# Before any test module imports litellm, which else asks the network for its price map.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -155,7 +155,8 @@ class Workspace:
         if not self.options.record:
             return None
         # A baseline is recorded beside the candidate, into the same file.
-        if begun := next((one for one in self._cassettes if one.path == path), None):
+        begun = next((one for one in self._cassettes if one.path == path), None)
+        if begun is not None:  # one that has no answers yet is falsy
             return begun
         cassette = Cassette.record(path, keep=not whole)
         self._cassettes.append(cassette)

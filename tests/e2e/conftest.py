@@ -16,6 +16,7 @@ class Cli:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self._started = []
 
     def command(self, *arguments):
         return [str(PROGRAM), *map(str, arguments)]
@@ -50,6 +51,22 @@ class Cli:
         assert "Traceback" not in done.stderr
         return done
 
+    def start(self, *arguments, env=None, **options):
+        """Start the command and return at once; it is killed with the test if it has not ended."""
+        process = subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env={**os.environ, **(env or {})},
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options},
+        )
+        self._started.append(process)
+        return process
+
+    def close(self):
+        for process in self._started:
+            with process:  # closes its pipes and waits
+                process.kill()
+
     def json(self, *arguments, code=0, env=None):
         return json.loads(self(*arguments, "--json", code=code, env=env).stdout)
 
@@ -76,7 +93,8 @@ def cli(tmp_path):
         {"id": "wrong", "inputs": {"text": "something else"}, "expected": "madrid", "tags": {"language": "en"}},
     ]
     found.write("evalsets/echo.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    return found
+    yield found
+    found.close()
 
 
 COMPLETION = {

@@ -173,14 +173,7 @@ def test_ctrl_c_ends_a_wait_for_a_hanging_server(cli, serve, completion, presses
             server.gone.wait(60)
 
     server = serve(one_answer_then_none, concurrency=2, timeout_s=3 if presses == 1 else 60)
-    process = subprocess.Popen(
-        cli.command("eval", "echo", "--concurrency", "1"),
-        cwd=cli.folder,
-        env={**os.environ, **ENV},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = cli.start("eval", "echo", "--concurrency", "1", env=ENV)
     while server.requests < 2:
         assert process.poll() is None
         time.sleep(0.02)

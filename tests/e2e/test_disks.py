@@ -1,7 +1,6 @@
 """Disks that are full or read-only, runs that are killed, and commands that run side by side."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -100,19 +99,8 @@ def test_a_limit_on_file_sizes_keeps_what_is_done(long):
     assert (found["totals"]["passed"], found["totals"]["requests"]) == (CASES, CASES)
 
 
-def start(cli, *arguments):
-    return subprocess.Popen(
-        cli.command(*arguments),
-        cwd=cli.folder,
-        env=dict(os.environ),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_two_evals_of_one_plan_at_once_both_end_whole(long):
-    both = [start(long, "eval", "echo", "--json") for _ in range(2)]
+    both = [long.start("eval", "echo", "--json") for _ in range(2)]
     ended = [process.communicate(timeout=60) for process in both]
     assert [process.returncode for process in both] == [0, 0], [stderr for _, stderr in ended]
     found = [json.loads(stdout) for stdout, _ in ended]
@@ -121,7 +109,7 @@ def test_two_evals_of_one_plan_at_once_both_end_whole(long):
 
 
 def test_a_killed_run_is_scored_by_other_scorers_without_paying_again(long):
-    process = start(long, "eval", "echo", "--concurrency", "4", "--no-cache")
+    process = long.start("eval", "echo", "--concurrency", "4", "--no-cache")
     try:
         while rows_of(long) < 40:
             assert process.poll() is None

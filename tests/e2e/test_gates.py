@@ -1,6 +1,7 @@
 """Gates from the command line: bounds, baselines in git, policies, verdicts of stored runs."""
 
 import json
+import shutil
 import subprocess
 
 ROWS = [{"id": f"c{n:02d}", "inputs": {"text": f"t{n:02d}"}, "expected": f"t{n:02d}"} for n in range(40)]
@@ -87,3 +88,14 @@ def test_what_a_policy_or_a_baseline_lacks_is_a_sentence(cli):
         assert said in cli("gate", "last", "--policy", "policy.yaml", code=2).stderr
     assert "there is no run" in cli("gate", "last", "--baseline", "20200101", code=2).stderr
     assert "cannot be read" in cli("gate", "last", "--policy", "none.yaml", code=2).stderr
+
+
+def test_a_recording_holds_the_baseline_beside_the_candidate(cli):
+    start(cli, ["observed(pass_rate) >= 0.3", {"metric": "pass_rate", "versus": "base", "not_worse_by": 0.9}])
+    commit(cli)
+    cli.write("prompts/echo.prompt", HALF)
+    recorded = cli.json("eval", "echo", "--record", "--no-cache")
+    shutil.rmtree(cli.folder / ".promptship")
+    frozen = cli.json("eval", "echo", "--frozen")
+    assert frozen["gates"] == recorded["gates"]
+    assert [gate["n"] for gate in frozen["gates"]] == [40, 40]

@@ -1,7 +1,5 @@
 import json
-import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -164,17 +162,18 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_resumes(cli):
     cli.write("prompts/models.yaml", "default: {model: 'fake/echo?latency_s=0.2', limits: {concurrency: 2}}\n")
     rows = [{"id": f"c{n}", "inputs": {"text": f"t{n}"}, "expected": f"t{n}"} for n in range(40)]
     cli.write("evalsets/echo.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    command = cli.command("eval", "echo", "--concurrency", "2", "--no-cache", "--json")
-    process = subprocess.Popen(command, cwd=cli.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ)
+    process = cli.start("eval", "echo", "--concurrency", "2", "--no-cache", "--json")
     runs = cli.folder / ".promptship/runs"
-    while sum(path.read_bytes().count(b"\n") for path in runs.glob("*/journal*")) < 6:
+    # A run's folder has a name that starts with a dot until it is whole, and then another.
+    while sum(path.read_bytes().count(b"\n") for path in runs.glob("[0-9]*/journal*")) < 6:
+        assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert b"stopping: calls in flight may finish" in stderr
-    assert b"resumes" in stderr
-    assert b"Traceback" not in stderr
+    assert "stopping: calls in flight may finish" in stderr
+    assert "resumes" in stderr
+    assert "Traceback" not in stderr
     kept = sum(path.read_bytes().count(b"\n") for path in runs.glob("*/journal*"))
     assert 6 <= kept < 40
     found = cli.json("eval", "echo", "--no-cache")

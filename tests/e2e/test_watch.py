@@ -17,13 +17,7 @@ def wait_for(said, count, text):
 
 @pytest.mark.timeout(120)
 def test_watch_evaluates_again_when_a_prompt_changes_and_survives_a_broken_one(cli):
-    process = subprocess.Popen(
-        cli.command("eval", "echo", "--watch"),
-        cwd=cli.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = cli.start("eval", "echo", "--watch", stderr=subprocess.STDOUT)
     said = []
     reader = threading.Thread(target=lambda: said.extend(iter(process.stdout.readline, "")), daemon=True)
     reader.start()

@@ -13,6 +13,8 @@ from promptship.stats._search import MOST_CASES, smallest_count
 __all__ = ["needed_pairs_of_scores", "power_scores", "smallest_detectable_score_difference"]
 
 _STEPS = 60
+_CERTAIN = 9.0
+"""Standard errors from which a normal tail is below the last digit of a float."""
 
 
 def power_scores(n: int, difference: float, deviation: float, *, alpha: float = 0.05) -> float:
@@ -87,7 +89,11 @@ def needed_pairs_of_scores(
 def _power(n: int, noncentrality: float, alpha: float) -> float:
     from scipy.special import nctdtr
 
-    return float(1 - nctdtr(n - 1, noncentrality, t_quantile(1 - check_share("alpha", alpha), "lower", n - 1)))
+    freedom, critical = n - 1, t_quantile(1 - check_share("alpha", alpha), "lower", n - 1)
+    # Some builds of scipy answer NaN far out, where the chance is 1 to every digit.
+    if noncentrality - critical > _CERTAIN * math.sqrt(1 + critical**2 / (2 * freedom)):
+        return 1.0
+    return float(1 - nctdtr(freedom, noncentrality, critical))
 
 
 def _check_pairs(n: int, deviation: float) -> None:

@@ -69,10 +69,12 @@ class Project:
         """Start pytest in a process of its own."""
         command = [sys.executable, "-m", "pytest", "-W", "error", "-o", "asyncio_default_fixture_loop_scope=function"]
         command += ["-p", "no:hypothesispytest", *arguments]
+        # This suite may run under xdist itself; the session that is started is nobody's worker.
+        outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         return subprocess.Popen(
             command,
             cwd=self.path,
-            env={**os.environ, "CALLS": str(self.path / "calls.txt"), "COLUMNS": "160", **(env or {})},
+            env={**outer, "CALLS": str(self.path / "calls.txt"), "COLUMNS": "160", **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -26,6 +26,12 @@ def test_power_of_scores_is_statsmodels(n, difference, deviation, alpha):
         assert found == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize(("n", "effect"), [(6, 19.8), (1_431, 1.0), (5_000, 0.54)])
+def test_power_far_out_is_one(n, effect):
+    """Where the noncentral t of some builds of scipy is NaN."""
+    assert stats.power_scores(n, effect, 1.0) == pytest.approx(1.0, abs=1e-12)
+
+
 def test_needed_pairs_of_scores_are_statsmodels_rounded_up():
     for effect in (0.1, 0.25, 0.5, 1.2):
         expected = TTestPower().solve_power(effect, None, 0.05, 0.8, alternative="larger")
