@@ -39,6 +39,14 @@ from promptship.domain.diffs import (
 )
 from promptship.domain.evalsets import EvalsetKind, EvalsetSpec, QuarantinedCase, ScorerSpec, TargetSpec
 from promptship.domain.gates import Finding, GateSpec, GateVerdict, OnInconclusive, Outcome, Verdict, parse_gate
+from promptship.domain.instruments import (
+    Embedder,
+    Instruments,
+    LanguageModel,
+    PromptSource,
+    TextClassifier,
+    TextLikelihood,
+)
 from promptship.domain.json_types import JsonObject, JsonValue
 from promptship.domain.messages import ROLES, Content, Message, Role, ToolCall
 from promptship.domain.model_configs import Limits, ModelConfig, Price
@@ -82,6 +90,7 @@ __all__ = [
     "ContractChange",
     "DiffLine",
     "Digest",
+    "Embedder",
     "EvalsetKind",
     "EvalsetSpec",
     "EvidenceChange",
@@ -92,8 +101,10 @@ __all__ = [
     "GateVerdict",
     "GroupSummary",
     "InputDomain",
+    "Instruments",
     "JsonObject",
     "JsonValue",
+    "LanguageModel",
     "Limits",
     "Message",
     "MetricChange",
@@ -107,6 +118,7 @@ __all__ = [
     "PromptCoverage",
     "PromptDiff",
     "PromptName",
+    "PromptSource",
     "PromptVersion",
     "Provenance",
     "QuarantinedCase",
@@ -128,7 +140,9 @@ __all__ = [
     "Step",
     "Target",
     "TargetSpec",
+    "TextClassifier",
     "TextDiff",
+    "TextLikelihood",
     "TokenChange",
     "TokenLogprob",
     "ToolCall",

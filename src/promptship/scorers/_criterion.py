@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from promptship.domain import Case, JsonObject, JsonValue, Output, ScoreInput, ScorerSpec
+    from promptship.domain import (
+        Case,
+        Instruments,
+        JsonObject,
+        JsonValue,
+        Output,
+        PromptSource,
+        ScoreInput,
+        ScorerSpec,
+    )
 
 __all__ = [
     "PASSED",
@@ -58,11 +67,15 @@ class ScorerContext:
         output_schema: JSON Schema of the prompt's output contract; `{$ref: output}` means it.
         tools: Tool definitions of the prompt, in the protocol's shape.
         project_root: Folder from which `python` scorers import; None for the import path alone.
+        instruments: Opens the models that scorers measure with; None where none may be called.
+        prompts: Where a project keeps judge prompts of its own; None for those of the package alone.
     """
 
     output_schema: JsonObject | None = None
     tools: tuple[JsonObject, ...] = ()
     project_root: Path | None = None
+    instruments: Instruments | None = None
+    prompts: PromptSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
