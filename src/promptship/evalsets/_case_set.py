@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["CaseFile", "CaseSet", "CaseSource", "InlineCases"]
 
 _REPEATED_SHOWN: Final = 20
+_MOST_KEPT_BYTES: Final = 8_000_000
+"""Canonical size of cases that stay in memory; as objects they take five times as much."""
 
 
 class CaseSource(Protocol):
@@ -97,13 +99,14 @@ class _Scan(NamedTuple):
     cases_digest: Digest
     cases: int
     stamps: tuple[Stamp, ...]
+    kept: Sequence[Case] | None
 
 
 class CaseSet:
     """The cases of an evalset, or of one file.
 
-    The first use of any kind reads everything once: it finds all problems, counts, and digests. Each iteration after
-    that reads the files again, so that no more than one case is in memory.
+    The first use of any kind reads everything once: it finds all problems, counts, and digests. Small sets stay
+    in memory from then on; of others each iteration reads the files again, so that no more than one case is in memory.
 
     Args:
         sources: Where cases stand, in order.
@@ -122,7 +125,7 @@ class CaseSet:
 
     def __iter__(self) -> Iterator[Case]:
         # Not a generator: problems are raised here, before a consumer has begun.
-        return self._read(self._scanned.stamps)
+        return self._read(self._scanned)
 
     def __len__(self) -> int:
         return self._scanned.cases
@@ -166,37 +169,52 @@ class CaseSet:
         problems.raise_any()
         return found
 
-    def _read(self, stamps: tuple[Stamp, ...]) -> Iterator[Case]:
+    def _read(self, scanned: _Scan) -> Iterator[Case]:
+        if scanned.kept is not None:
+            self._require_stamps(scanned.stamps)
+            yield from scanned.kept
+            self._require_stamps(scanned.stamps)
+            return
         build = self._builder.build
         problems = ProblemList()
-        for source, stamp in zip(self._sources, stamps, strict=True):
+        for source, stamp in zip(self._sources, scanned.stamps, strict=True):
             source.require_stamp(stamp)
             for row, spot in source.rows(problems, strict=False):
                 yield build(row, spot)
             source.require_stamp(stamp)
         problems.raise_any()
 
+    def _require_stamps(self, stamps: tuple[Stamp, ...]) -> None:
+        for source, stamp in zip(self._sources, stamps, strict=True):
+            source.require_stamp(stamp)
+
     def _scan(self, problems: ProblemList, look: Callable[[Case], None] | None = None) -> _Scan:
         stamps: list[Stamp] = []
         ids = PackedIndex()
         digest = hashlib.sha256(canonical_json(self._content) + b"\n")
         alone = hashlib.sha256()
+        kept: list[Case] | None = []
+        size = 0
         for row, case in self._checked(problems, stamps):
             try:
                 content = case_content(case) + b"\n"
                 digest.update(content)
                 alone.update(content)
+                size += len(content)
             except CanonicalError as error:
                 problems.add(Problem(path=case.path, line=case.line, message=f"case {case.id!r}: {error}"))
             # The lowest bit says that the id was made from the inputs.
             ids.add(hash_key(case.id), len(ids) << 1 | (not row.get("id")))
+            kept = None if kept is None or size > _MOST_KEPT_BYTES else kept
+            if kept is not None:
+                kept.append(case)
             if look is not None:
                 look(case)
         self._note_repeated(ids, problems)
         if not ids and not problems:
             problems.add(self._nothing)
         whole, cases = (Digest("sha256:" + one.hexdigest()) for one in (digest, alone))
-        return _Scan(whole, cases, len(ids), tuple(stamps))
+        return _Scan(whole, cases, len(ids), tuple(stamps), kept)
 
     def _checked(self, problems: ProblemList, stamps: list[Stamp]) -> Iterator[tuple[Any, Case]]:
         """Yield every case that can be built, with its row; the problems of the others are noted."""

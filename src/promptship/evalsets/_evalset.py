@@ -38,9 +38,9 @@ class Evalset:
 
     Where it sets cases aside, it is without them: `held_out()` is the evalset of those.
 
-    Its cases are read from their files when they are first needed, once to check, count and digest all of them, and
-    once more for each iteration: no more than one case is in memory. All problems of all cases are reported together
-    by whichever of `cases`, `count` and `digest` is asked first.
+    Its cases are read from their files when they are first needed, to check, count and digest all of them. Those of a
+    small set stay in memory from then on, those of others are read again for each iteration. All problems of all cases
+    are reported together by whichever of `cases`, `count` and `digest` is asked first.
 
     Attributes:
         spec: All that the file says, its cases apart.

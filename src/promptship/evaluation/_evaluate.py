@@ -34,6 +34,8 @@ __all__ = ["EvalOptions", "PreparedEvaluation", "prepare_evaluation", "run_evalu
 _MOST_PROBLEMS = 20
 # A template that fails for every case is found by the first few; rendering all of them twice would double the work.
 _RENDERED_FIRST = 8
+# Each takes about a kilobyte. Scorers of later cases are built twice, once to check them and once to score.
+_MOST_KEPT_SCORERS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +124,8 @@ def prepare_evaluation(
     check_gates(evalset.spec.gates, names, path=evalset.spec.path)
     selection = _selection(project, evalset, options)
     cases = _Cases(evalset, selection)
-    count, tags = _check_cases(cases, targets, scorers, context)
+    own = _OwnScorers(context)
+    count, tags = _check_cases(cases, targets, scorers, own)
     check_gates(evalset.spec.gates, names, path=evalset.spec.path, tags=tags if selection == Selection() else None)
     plan = RunPlan(
         spec=evalset.spec,
@@ -132,7 +135,7 @@ def prepare_evaluation(
         cases=cases,
         case_count=count,
         scorers=scorers,
-        case_scorers=lambda case: tuple(build_scorer(spec, context) for spec in case.scorers),
+        case_scorers=own,
         repeats=options.repeats,
         selection=_selection_json(selection, options),
         complete=selection == Selection() and not options.holdout,
@@ -219,6 +222,24 @@ class _Cases:
             return
         for case in self():
             look(case)
+
+
+class _OwnScorers:
+    """Builds the scorers that single cases have of their own."""
+
+    def __init__(self, context: ScorerContext) -> None:
+        self._context = context
+        self._kept: dict[str, tuple[Case, tuple[CheckedScorer, ...]]] = {}
+
+    def __call__(self, case: Case) -> tuple[CheckedScorer, ...]:
+        kept = self._kept.get(case.id)
+        # Of a large set each reading makes the cases anew, and what a case says may differ from the last one's.
+        if kept is not None and kept[0] is case:
+            return kept[1]
+        built = tuple(build_scorer(spec, self._context) for spec in case.scorers)
+        if len(self._kept) < _MOST_KEPT_SCORERS:
+            self._kept[case.id] = (case, built)
+        return built
 
 
 def _refuse_odd_options(evalset: Evalset, options: EvalOptions) -> None:
@@ -325,7 +346,7 @@ def _selection(project: Project, evalset: Evalset, options: EvalOptions) -> Sele
 
 
 def _check_cases(
-    cases: _Cases, targets: tuple[Target, ...], scorers: tuple[CheckedScorer, ...], context: ScorerContext
+    cases: _Cases, targets: tuple[Target, ...], scorers: tuple[CheckedScorer, ...], own: _OwnScorers
 ) -> tuple[int, set[tuple[str, str]]]:
     """Count the cases, collect their tags, and find every case that no call could make right."""
     renderers = [target.renderer for target in targets if isinstance(target, PromptTarget)]
@@ -340,7 +361,7 @@ def _check_cases(
         count += 1
         tags.update(case.tags.items())
         quarantined.discard(case.id)
-        problem = _problem_of(case, renderers, scorers, context, render=count <= _RENDERED_FIRST)
+        problem = _problem_of(case, renderers, scorers, own, render=count <= _RENDERED_FIRST)
         if problem and len(problems) < _MOST_PROBLEMS:
             problems.append(problem)
 
@@ -367,7 +388,7 @@ def _problem_of(
     case: Case,
     renderers: list[Renderer],
     scorers: tuple[CheckedScorer, ...],
-    context: ScorerContext,
+    own: _OwnScorers,
     *,
     render: bool,
 ) -> Problem | None:
@@ -379,10 +400,8 @@ def _problem_of(
                 renderer.render(case.inputs)
             else:
                 renderer.check(case.inputs)
-        for scorer in scorers:
+        for scorer in (*scorers, *(own(case) if case.scorers else ())):
             scorer.check(case)
-        for spec in case.scorers:
-            build_scorer(spec, context).check(case)
     except PromptshipError as error:
         message = f"case {case.id!r}: {error}"
         return Problem(path=case.path, line=case.line, message=message, hint=error.hint)
