@@ -34,10 +34,8 @@ def test_many_cases_need_few_bytes_each(folder, name, rows, monkeypatch):
 def test_a_set_of_many_bytes_is_not_kept(folder):
     """Nine megabytes of cases: up to eight are kept while it is not known how much there is, and none after that."""
     rows = 1_500
-    folder.write(
     body = "question " * 700
     folder.write("a.jsonl", "".join(f'{{"id":"c{n}","inputs":{{"q":"{body}{n}"}}}}\n' for n in range(rows)))
-    )
     cases = load_cases(folder.root / "a.jsonl", root=folder.root)
     assert peak_of(cases, rows) < 12_000_000
     assert peak_of(cases, rows) < 500_000
