@@ -48,6 +48,22 @@ from promptship.domain.instruments import (
     TextLikelihood,
 )
 from promptship.domain.json_types import JsonObject, JsonValue
+from promptship.domain.judging import (
+    Admission,
+    CardFigure,
+    CardLabels,
+    CardMark,
+    CardNull,
+    CardProbe,
+    CardSlice,
+    JudgeCard,
+    JudgeFile,
+    Label,
+    LabelSource,
+    Rating,
+    ReliabilityBin,
+    digest_output,
+)
 from promptship.domain.messages import ROLES, Content, Message, Role, ToolCall
 from promptship.domain.model_configs import Limits, ModelConfig, Price
 from promptship.domain.names import CaseId, PromptName, Reference, RunId, parse_prompt_name, parse_reference
@@ -71,8 +87,15 @@ from promptship.domain.scores import Score, ScoreInput, Scorer
 __all__ = [
     "CLOSURE_FORMAT",
     "ROLES",
+    "Admission",
     "BehaviourDiff",
     "Branch",
+    "CardFigure",
+    "CardLabels",
+    "CardMark",
+    "CardNull",
+    "CardProbe",
+    "CardSlice",
     "Case",
     "CaseChange",
     "CaseId",
@@ -104,6 +127,10 @@ __all__ = [
     "Instruments",
     "JsonObject",
     "JsonValue",
+    "JudgeCard",
+    "JudgeFile",
+    "Label",
+    "LabelSource",
     "LanguageModel",
     "Limits",
     "Message",
@@ -122,7 +149,9 @@ __all__ = [
     "PromptVersion",
     "Provenance",
     "QuarantinedCase",
+    "Rating",
     "Reference",
+    "ReliabilityBin",
     "RenderedGroup",
     "RenderedPrompt",
     "Response",
@@ -156,6 +185,7 @@ __all__ = [
     "canonical_json",
     "decide_outcome",
     "digest_of",
+    "digest_output",
     "parse_gate",
     "parse_prompt_name",
     "parse_reference",
