@@ -41,10 +41,8 @@ def share(trials: int, happens: Callable[[np.random.Generator], bool], seed: int
 
 @functools.cache
 def p_worse(wins: int, losses: int) -> float:
-    """Return the p-value of the exact one-sided McNemar test, by counts."""
-    before = [False] * wins + [True] * losses + [True]
-    after = [True] * wins + [False] * losses + [True]
-    return stats.mcnemar(before, after, alternative="worse").p_value
+    """Return the p-value of the exact one-sided McNemar test, by counts; the same few come again and again."""
+    return stats.sign_test(wins, losses, "worse")
 
 
 def flips(rng: np.random.Generator, n: int, losing: float, winning: float) -> tuple[int, int]:

@@ -74,6 +74,11 @@ class GateSpec:
     on_inconclusive: OnInconclusive | None = None
     no_baseline: Outcome = "warn"
 
+    @property
+    def has_margin(self) -> bool:
+        """Whether candidate and baseline are compared by a margin, and not by a test for worse alone."""
+        return any(margin is not None for margin in (self.not_worse_by, self.better_by, self.equivalent_within))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateVerdict:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from promptship.domain import CaseChange, ComparedSide, Comparison, MetricChange, SliceChange, digest_of
 from promptship.errors import UsageError
+from promptship.runner import OutcomeCode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -29,7 +30,6 @@ _ALPHA = 0.05
 _RATE = "pass_rate"
 _COSTS = ("cost_usd", "latency_s")
 _ORDER: tuple[ChangeKind, ...] = ("broken", "error", "fixed", "flaky", "unscored", "same")
-_OUTCOMES = {ord("p"): "passed", ord("f"): "failed", ord("e"): "error", ord("u"): "unscored"}
 
 
 def compare_runs(
@@ -265,14 +265,14 @@ def _case_changes(left: CaseTable, right: CaseTable) -> list[CaseChange]:
 
 def _stability(outcomes: ndarray) -> Stability:
     # A run that was ended early may lack some repeats.
-    kinds = {_OUTCOMES[int(outcome)] for outcome in outcomes if outcome}
-    if "error" in kinds:
+    kinds = {int(outcome) for outcome in outcomes if outcome}
+    if OutcomeCode.ERROR in kinds:
         return "error"
-    if "unscored" in kinds:
+    if OutcomeCode.UNSCORED in kinds:
         return "unscored"
     if len(kinds) > 1:
         return "flaky"
-    return "stable_pass" if "passed" in kinds else "stable_fail"
+    return "stable_pass" if OutcomeCode.PASSED in kinds else "stable_fail"
 
 
 def _kind_of_change(before: Stability, after: Stability) -> ChangeKind:

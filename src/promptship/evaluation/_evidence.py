@@ -144,7 +144,7 @@ def _gate(name: str, old: GateSpec, new: GateSpec) -> Iterator[EvidenceChange]:
         said += f", decided on the {'bound' if new.decide == 'bound' else 'observed figure'}"
     if old.alpha != new.alpha:
         # For a bound a smaller alpha asks for more; a test for "worse" it makes blinder.
-        steps.append((old.alpha - new.alpha) * (-1 if _is_plain_versus(new) else 1))
+        steps.append((old.alpha - new.alpha) * (1 if new.versus is None or new.has_margin else -1))
         said += f", alpha {new.alpha:g} instead of {old.alpha:g}"
     for key in ("on_inconclusive", "no_baseline"):
         left, right = getattr(old, key), getattr(new, key)
@@ -158,10 +158,6 @@ def _gate(name: str, old: GateSpec, new: GateSpec) -> Iterator[EvidenceChange]:
         yield _change(name, "weakened", said)
     elif any(step > 0 for step in steps):
         yield _change(name, "strengthened", said)
-
-
-def _is_plain_versus(gate: GateSpec) -> bool:
-    return gate.versus is not None and gate.not_worse_by is gate.better_by is gate.equivalent_within is None
 
 
 def _uncounted(name: str, before: EvalsetSpec, after: EvalsetSpec) -> Iterator[EvidenceChange]:

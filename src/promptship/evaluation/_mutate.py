@@ -13,7 +13,7 @@ from promptship.evaluation._compare import compare_runs
 from promptship.evaluation._verdict import decide_run, quarantined_cases, today_utc
 from promptship.gates import Policy
 from promptship.prompts import list_mutations
-from promptship.stats import mcnemar
+from promptship.stats import sign_test
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -126,7 +126,4 @@ def _judge(evalset: Evalset, before: Run, after: Run) -> tuple[float | None, boo
     (comparison,) = compare_runs(before, after, left_out=quarantined_cases(quarantine, today))
     rate = comparison.metrics[0]
     losses, wins = comparison.counts.get("broken", 0), comparison.counts.get("fixed", 0)
-    test = mcnemar(
-        [True] * losses + [False] * wins + [True], [False] * losses + [True] * wins + [True], alternative="worse"
-    )
-    return rate.difference, verdict.outcome == "fail" or test.p_value <= _ALPHA
+    return rate.difference, verdict.outcome == "fail" or sign_test(wins, losses, "worse") <= _ALPHA

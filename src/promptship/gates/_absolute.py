@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from promptship.stats import bootstrap_bca, clustered_mean, needed_cases, quantile_interval, wilson
+from promptship.runner import OutcomeCode
+from promptship.stats import mean_interval, needed_cases, quantile_interval, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,14 +17,12 @@ if TYPE_CHECKING:
 
     from promptship.domain import Finding, GateSpec
     from promptship.runner import CaseTable
-    from promptship.stats import Interval, Side
+    from promptship.stats import Interval
 
-__all__ = ["Figure", "bound_figure", "judge_threshold", "needed_for", "needed_repeats"]
+__all__ = ["PER_CASE", "Figure", "bound_figure", "judge_threshold", "needed_for", "needed_repeats"]
 
 _QUANTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95}
-_PER_CASE = {"cost_usd_per_case": "cost_usd"}
-_MOST_RESAMPLED = 2_000
-_ERROR, _PASSED, _FAILED = ord("e"), ord("p"), ord("f")
+PER_CASE: Final = {"cost_usd_per_case": "cost_usd"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,18 +60,21 @@ def bound_figure(table: CaseTable, metric: str, alpha: float) -> Figure | None:
     import numpy as np
 
     if metric == "error_rate":
-        return _bound_cells(table.outcomes == _ERROR, table, alpha)
+        return _bound_cells(table.outcomes == OutcomeCode.ERROR, table, alpha)
     if metric == "scored_share":
-        return _bound_cells((table.outcomes == _PASSED) | (table.outcomes == _FAILED), table, alpha)
+        passed, failed = table.outcomes == OutcomeCode.PASSED, table.outcomes == OutcomeCode.FAILED
+        return _bound_cells(passed | failed, table, alpha)
     if metric in _QUANTILES:
         return _bound_quantile(table, _QUANTILES[metric], alpha)
-    name = _PER_CASE.get(metric, metric)
+    name = PER_CASE.get(metric, metric)
     if metric == "cost_usd" or name not in table.metrics:
         return None
     means = table.case_means(name)
     known = ~np.isnan(means)
     clusters = [cluster for cluster, kept in zip(table.clusters, known, strict=True) if kept]
-    return _bound_mean(means[known], clusters, alpha)
+    # Costs and latencies have no upper limit; all else is a share or a score.
+    within = None if name in {"cost_usd", "latency_s"} else (0.0, 1.0)
+    return _bound_mean(means[known], clusters, alpha, within=within)
 
 
 def judge_threshold(gate: GateSpec, figure: Figure) -> tuple[Finding, str]:
@@ -127,7 +130,7 @@ def needed_repeats(tables: Sequence[CaseTable], metric: str, share: float) -> in
     """
     import numpy as np
 
-    name = _PER_CASE.get(metric, metric)
+    name = PER_CASE.get(metric, metric)
     repeats = tables[0].outcomes.shape[1]
     if repeats == 1 or any(name not in table.metrics or len(table) < 2 for table in tables):  # noqa: PLR2004 - one case has no spread
         return None
@@ -154,10 +157,12 @@ def _side_of(gate: GateSpec) -> str:
 
 def _bound_cells(marks: ndarray, table: CaseTable, alpha: float) -> Figure | None:
     shares = marks.mean(axis=1)
-    return _bound_mean(shares, list(table.clusters), alpha)
+    return _bound_mean(shares, list(table.clusters), alpha, within=(0.0, 1.0))
 
 
-def _bound_mean(values: ndarray, clusters: list[str], alpha: float) -> Figure | None:
+def _bound_mean(
+    values: ndarray, clusters: list[str], alpha: float, *, within: tuple[float, float] | None
+) -> Figure | None:
     count = len(values)
     if not count:
         return None
@@ -169,26 +174,10 @@ def _bound_mean(values: ndarray, clusters: list[str], alpha: float) -> Figure | 
         return _figure(low, high, is_rate=True)
     if len(set(clusters)) < 2:  # noqa: PLR2004 - one origin has no spread
         return Figure(value=float(values.mean()), low=None, high=None, n=1, method="too few cases")
-    origins = clusters if clustered else None
-    low, high = _bound_by(values, origins, alpha, "lower"), _bound_by(values, origins, alpha, "upper")
-    share = bool(values.min() >= 0 and values.max() <= 1)
-    found = _figure(low, high, is_rate=False)
-    if not share:
-        return found
-    # No share is below 0 or above 1, whatever a normal approximation says.
-    return Figure(
-        value=found.value,
-        low=max(found.low or 0.0, 0.0),
-        high=min(1.0 if found.high is None else found.high, 1.0),
-        n=found.n,
-        method=found.method,
+    bound = partial(
+        mean_interval, values, clusters=clusters if clustered else None, within=within, confidence=1 - alpha
     )
-
-
-def _bound_by(values: ndarray, clusters: list[str] | None, alpha: float, side: Side) -> Interval:
-    if clusters is not None or len(values) > _MOST_RESAMPLED:
-        return clustered_mean(values, clusters, confidence=1 - alpha, side=side)
-    return bootstrap_bca(values, confidence=1 - alpha, side=side)
+    return _figure(bound(side="lower"), bound(side="upper"), is_rate=False)
 
 
 def _bound_quantile(table: CaseTable, share: float, alpha: float) -> Figure | None:

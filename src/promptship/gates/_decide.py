@@ -219,7 +219,7 @@ class Judge:
         from promptship.gates._absolute import bound_figure, judge_threshold, needed_for, needed_repeats
 
         table = self.table_of(self.label)
-        table = table if gate.tag is None else table.where(gate.tag)
+        table = table.where(gate.tag)
         figure = bound_figure(table, gate.metric, gate.alpha)
         if figure is None:
             return _nothing(gate)
@@ -278,7 +278,7 @@ class Judge:
         found: list[GateVerdict] = []
         pairs: list[tuple[GateSpec, PairedFigure]] = []
         for gate in gates:
-            mine = table if gate.tag is None else table.where(gate.tag)
+            mine = table.where(gate.tag)
             if gate.no_new_failures:
                 finding, reason, count = judge_new_failures(mine, baseline)
                 outcome: Outcome = "pass" if finding == "pass" else "fail"
@@ -317,7 +317,7 @@ class Judge:
             return verdict
         if share := needed_share(gate, pair):
             needed = math.ceil(share * len(pair.before))
-            mine = sides[0] if gate.tag is None else sides[0].where(gate.tag)
+            mine = sides[0].where(gate.tag)
             repeats = needed_repeats(mine.pair(sides[1]), gate.metric, share)
             reason += f"; {_say_needed(needed, repeats)} would decide it if the difference stays"
             verdict = replace(verdict, needed=needed, reason=reason)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from promptship.domain import GateVerdict, GroupSummary, MetricSummary, Totals
 from promptship.gates._decide import EVERY_CASE, Judge, at_slice, combine, decide_policy, values_of
+from promptship.runner import OutcomeCode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["decide_early"]
 
-_PASSED, _FAILED, _ERROR, _UNSCORED = ord("p"), ord("f"), ord("e"), ord("u")
 _RATES = frozenset({"pass_rate", "error_rate", "scored_share"})
 _LATENCIES = frozenset({"latency_p50_s", "latency_p95_s"})
 _COSTS = frozenset({"cost_usd", "cost_usd_per_case"})
@@ -156,7 +156,7 @@ class _Watch:
 
         if gate.each is not None:
             return None
-        mine = self.table if gate.tag is None else self.table.where(gate.tag)
+        mine = self.table.where(gate.tag)
         finding, reason, count = judge_new_failures(mine, baseline)
         if finding == "pass" and (mine.outcomes == 0).any():
             return None
@@ -169,12 +169,12 @@ class _Watch:
 
     def _test_ends(self, gate: GateSpec, baseline: CaseTable) -> list[GateVerdict] | None:
         """Test with all that is to come passed, and with all of it failed."""
-        from promptship.stats import holm
+        from promptship.stats import holm, sign_test
 
         names = [gate.tag] if gate.each is None else [(gate.each, one) for one in values_of(self.table, gate.each)]
-        parts = [_count_changes(self.table if tag is None else self.table.where(tag), baseline) for tag in names]
-        best = holm([_p_worse(one.wins + one.may_win, one.losses) for one in parts]) if parts else []
-        worst = holm([_p_worse(one.wins, one.losses + one.may_lose) for one in parts]) if parts else []
+        parts = [_count_changes(self.table.where(tag), baseline) for tag in names]
+        best = holm([sign_test(one.wins + one.may_win, one.losses, "worse") for one in parts]) if parts else []
+        worst = holm([sign_test(one.wins, one.losses + one.may_lose, "worse") for one in parts]) if parts else []
         found = []
         for tag, part, p_best, p_worst in zip(names, parts, best, worst, strict=True):
             if (p_best <= gate.alpha) != (p_worst <= gate.alpha):
@@ -200,8 +200,8 @@ class _Watch:
     def _bound_rate(self, gate: GateSpec, first: CaseTable) -> GateVerdict | None:
         from promptship.stats import rate_confidence_sequence
 
-        passed = int((first.outcomes == _PASSED).sum())
-        scored = passed + int((first.outcomes == _FAILED).sum())
+        passed = int((first.outcomes == OutcomeCode.PASSED).sum())
+        scored = passed + int((first.outcomes == OutcomeCode.FAILED).sum())
         if not scored:
             return None
         found = rate_confidence_sequence(passed, scored, confidence=1 - gate.alpha)
@@ -264,7 +264,7 @@ def _count_changes(table: CaseTable, baseline: CaseTable) -> _Changes:
     before = theirs.case_means("pass_rate")
     usable = ~np.isnan(before)
     outcomes = mine.outcomes[:, 0]
-    open_, passed, failed = (usable & (outcomes == letter) for letter in (0, _PASSED, _FAILED))
+    open_, passed, failed = (usable & (outcomes == letter) for letter in (0, OutcomeCode.PASSED, OutcomeCode.FAILED))
     return _Changes(
         wins=int((passed & (before == 0)).sum()),
         losses=int((failed & (before > 0)).sum()),
@@ -274,24 +274,15 @@ def _count_changes(table: CaseTable, baseline: CaseTable) -> _Changes:
     )
 
 
-def _p_worse(wins: int, losses: int) -> float:
-    from promptship.stats import mcnemar
-
-    before = [False] * wins + [True] * (losses + 1)
-    after = [True] * wins + [False] * losses + [True]
-    return mcnemar(before, after, alternative="worse").p_value
-
-
 def _is_plain(gate: GateSpec) -> bool:
-    margins = (gate.not_worse_by, gate.better_by, gate.equivalent_within)
-    return gate.metric == "pass_rate" and not gate.no_new_failures and all(margin is None for margin in margins)
+    return gate.metric == "pass_rate" and not gate.no_new_failures and not gate.has_margin
 
 
 def _lacks_costs(table: CaseTable) -> bool:
     """Whether an output has an unknown price, so that there will be no figure."""
     import numpy as np
 
-    answered = (table.outcomes != 0) & (table.outcomes != _ERROR)
+    answered = (table.outcomes != 0) & (table.outcomes != OutcomeCode.ERROR)
     return bool(np.isnan(table.metrics["cost_usd"][answered]).any())
 
 
@@ -300,19 +291,19 @@ def _fill(table: CaseTable, metric: str, *, high: bool) -> CaseTable:
     import numpy as np
 
     open_ = table.outcomes == 0
-    bad = _ERROR if metric == "error_rate" else _UNSCORED if metric == "scored_share" else _FAILED
+    bad = {"error_rate": OutcomeCode.ERROR, "scored_share": OutcomeCode.UNSCORED}.get(metric, OutcomeCode.FAILED)
     good_first = high if metric != "error_rate" else not high
     figures: dict[str, ndarray] = {}
     for name, values in table.metrics.items():
         most = _ENDLESS if name in {"latency_s", "cost_usd"} else 1.0
         figures[name] = np.where(open_, most if high else 0.0, values)
-    outcomes = np.where(open_, _PASSED if good_first else bad, table.outcomes).astype(table.outcomes.dtype)
+    outcomes = np.where(open_, OutcomeCode.PASSED if good_first else bad, table.outcomes).astype(table.outcomes.dtype)
     return replace(table, outcomes=outcomes, metrics=figures)
 
 
 def _group_of(table: CaseTable) -> GroupSummary:
     """Return a table's figures as a finished run's are: each cell counts once."""
-    counts = [int((table.outcomes == letter).sum()) for letter in (_PASSED, _FAILED, _ERROR, _UNSCORED)]
+    counts = [int((table.outcomes == letter).sum()) for letter in OutcomeCode]
     cells = table.outcomes.size
     totals = Totals(cases=cells, passed=counts[0], failed=counts[1], error=counts[2], unscored=counts[3])
     metrics = {name: _mean(values) for name, values in table.metrics.items()}

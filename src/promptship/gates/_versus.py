@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptship.errors import UsageError
+from promptship.gates._absolute import PER_CASE
+from promptship.runner import OutcomeCode
 from promptship.stats import (
     mcnemar,
     non_inferiority,
@@ -34,9 +36,7 @@ __all__ = [
 ]
 
 _LOWER_IS_BETTER = frozenset({"cost_usd", "latency_s", "error_rate"})
-_METRICS = {"cost_usd_per_case": "cost_usd"}
 _LEAST_PAIRS = 2
-_ERROR, _PASSED, _FAILED = ord("e"), ord("p"), ord("f")
 _SHOWN_IDS = 5
 
 
@@ -90,7 +90,7 @@ def pair_figures(gate: GateSpec, table: CaseTable, baseline: CaseTable) -> Paire
     before, after = _values(gate.metric, theirs), _values(gate.metric, mine)
     known = ~(np.isnan(before) | np.isnan(after))
     clusters = [cluster for cluster, kept in zip(mine.clusters, known, strict=True) if kept]
-    sign = -1 if _METRICS.get(gate.metric, gate.metric) in _LOWER_IS_BETTER else 1
+    sign = -1 if PER_CASE.get(gate.metric, gate.metric) in _LOWER_IS_BETTER else 1
     shared = len(set(clusters)) < len(clusters)
     return PairedFigure(
         before=sign * before[known], after=sign * after[known], clusters=clusters if shared else None, sign=sign
@@ -176,8 +176,8 @@ def p_value_worse(pair: PairedFigure) -> float:
 def judge_new_failures(table: CaseTable, baseline: CaseTable) -> tuple[Finding, str, int]:
     """Look for cases that passed in every repeat of the baseline and fail in every repeat now."""
     mine, theirs = table.pair(baseline)
-    passed = (theirs.outcomes == _PASSED).all(axis=1)
-    failing = (mine.outcomes == _FAILED).all(axis=1)
+    passed = (theirs.outcomes == OutcomeCode.PASSED).all(axis=1)
+    failing = (mine.outcomes == OutcomeCode.FAILED).all(axis=1)
     new = [case_id for case_id, is_new in zip(mine.case_ids, passed & failing, strict=True) if is_new]
     if not new:
         return "pass", f"none of {len(mine)} cases", 0
@@ -202,9 +202,9 @@ def _sensitivity(gate: GateSpec, pair: PairedFigure) -> str:
 
 
 def _values(metric: str, table: CaseTable) -> ndarray:
-    name = _METRICS.get(metric, metric)
+    name = PER_CASE.get(metric, metric)
     if name == "error_rate":
-        rates: ndarray = (table.outcomes == _ERROR).mean(axis=1)
+        rates: ndarray = (table.outcomes == OutcomeCode.ERROR).mean(axis=1)
         return rates
     if name not in table.metrics:
         known = ", ".join(sorted({*table.metrics, "error_rate"}))

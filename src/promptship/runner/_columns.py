@@ -6,6 +6,8 @@ import math
 from array import array
 from typing import TYPE_CHECKING, Any
 
+from promptship.runner._table import OutcomeCode
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["Columns", "paid_usd"]
 
 _NONE = math.nan
-_UNSCORED, _ERROR = ord("u"), ord("e")
 
 
 class Columns:
@@ -73,11 +74,11 @@ class Columns:
     def put_error(self, position: int, variant: int) -> None:
         """Take in a cell that has no output."""
         self.variants[position] = variant
-        self.outcomes[position] = _ERROR
+        self.outcomes[position] = OutcomeCode.ERROR
 
     def put_output(self, position: int, variant: int, row: dict[str, Any]) -> None:
         """Take in a row of an output; its cell is unscored until its scores come."""
-        self.outcomes[position] = _UNSCORED
+        self.outcomes[position] = OutcomeCode.UNSCORED
         self.has_output[position] = 1
         self.variants[position] = variant
         calls, cached, cost, latency = row.get("n", 0), row.get("h", 0), row.get("$"), row["l"]

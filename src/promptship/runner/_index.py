@@ -11,6 +11,7 @@ from promptship.domain import short_digest
 from promptship.errors import StorageError
 from promptship.runner._codec import decode_error, parse_row
 from promptship.runner._files import storage_errors
+from promptship.runner._table import OutcomeCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ class CellIndex:
 
     def is_done(self, position: int) -> bool:
         """Whether nothing is left to do for the cell: it has an output and scores without an error."""
-        return bool(self._has_output[position]) and self._outcomes[position] not in {0, ord("e")}
+        return bool(self._has_output[position]) and self._outcomes[position] not in {0, OutcomeCode.ERROR}
 
     def outcome_letter(self, position: int) -> str:
         """Return the first letter of the stored outcome; "" where the cell has no scores."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from promptship.errors import UsageError
@@ -16,9 +17,16 @@ if TYPE_CHECKING:
     from promptship.runner._codec import CaseFacts
     from promptship.runner._columns import Columns
 
-__all__ = ["CaseTable", "build_table"]
+__all__ = ["CaseTable", "OutcomeCode", "build_table"]
 
-_PASSED, _FAILED = ord("p"), ord("f")
+
+class OutcomeCode(IntEnum):
+    """How tables hold the outcome of a cell; 0 is a cell that has not been run."""
+
+    PASSED = ord("p")
+    FAILED = ord("f")
+    ERROR = ord("e")
+    UNSCORED = ord("u")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +96,10 @@ class CaseTable:
         """Return the rows of all other cases."""
         return self.take([row for row, case_id in enumerate(self.case_ids) if case_id not in case_ids])
 
-    def where(self, tag: tuple[str, str]) -> CaseTable:
-        """Return the rows of one slice."""
+    def where(self, tag: tuple[str, str] | None) -> CaseTable:
+        """Return the rows of one slice; the table itself where no tag is asked for."""
+        if tag is None:
+            return self
         name, value = tag
         return self.take([row for row, tags in enumerate(self.tags) if tags.get(name) == value])
 
@@ -130,8 +140,8 @@ def build_table(
         return whole[rows, repeats]
 
     outcomes = cut(np.frombuffer(bytes(columns.outcomes), dtype=np.uint8))
-    known = (outcomes == _PASSED) | (outcomes == _FAILED)
-    metrics = {"pass_rate": np.where(known, (outcomes == _PASSED).astype(float), np.nan)}
+    known = (outcomes == OutcomeCode.PASSED) | (outcomes == OutcomeCode.FAILED)
+    metrics = {"pass_rate": np.where(known, (outcomes == OutcomeCode.PASSED).astype(float), np.nan)}
     metrics |= {name: cut(values) for name, values in columns.scores.items()}
     has_output = cut(np.frombuffer(bytes(columns.has_output), dtype=np.uint8)) > 0
     metrics["latency_s"] = cut(columns.latency)

@@ -10,7 +10,7 @@ from promptship.stats._differences import paired_difference
 from promptship.stats._equivalence import EquivalenceTest, non_inferiority, tost
 from promptship.stats._means import clustered_mean, t_interval
 from promptship.stats._multiplicity import benjamini_hochberg, holm
-from promptship.stats._paired import PairedTest, mcnemar, paired_permutation
+from promptship.stats._paired import PairedTest, mcnemar, paired_permutation, sign_test
 from promptship.stats._power import needed_pairs, power_mcnemar, smallest_detectable_difference
 from promptship.stats._power_margins import needed_pairs_for_margin, power_margin
 from promptship.stats._power_rates import needed_cases, power_rate
@@ -65,6 +65,7 @@ __all__ = [
     "power_scores",
     "quantile_interval",
     "rate_confidence_sequence",
+    "sign_test",
     "smallest_detectable_difference",
     "smallest_detectable_score_difference",
     "t_interval",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
-__all__ = ["Alternative", "PairedTest", "half_binomial_tail", "mcnemar", "paired_permutation"]
+__all__ = ["Alternative", "PairedTest", "half_binomial_tail", "mcnemar", "paired_permutation", "sign_test"]
 
 Alternative = Literal["two-sided", "worse", "better"]
 """Which change of the candidate counts against "no change"."""
@@ -87,7 +87,7 @@ def mcnemar(
         losses=losses,
         ties=len(before) - wins - losses,
         difference=(wins - losses) / len(before),
-        p_value=_sign_p_value(wins, losses, alternative),
+        p_value=sign_test(wins, losses, alternative),
         alternative=alternative,
         method="exact McNemar",
     )
@@ -158,7 +158,24 @@ def half_binomial_tail(least: int, n: int) -> float:
     return total / (1 << n) if least <= n else 0.0
 
 
-def _sign_p_value(wins: int, losses: int, alternative: Alternative) -> float:
+def sign_test(wins: int, losses: int, alternative: Alternative = "two-sided") -> float:
+    """Return the p-value of the exact McNemar test by its counts: of the pairs that changed, so many either way.
+
+    Args:
+        wins: Pairs that went from failed to passed, at least 0.
+        losses: Pairs that went from passed to failed, at least 0.
+        alternative: `worse` and `better` test one direction.
+
+    Returns:
+        0 to 1; 1.0 where nothing changed.
+
+    Source:
+        Dixon and Mood (1946), JASA 41(236).
+
+    Example:
+        >>> sign_test(0, 6)
+        0.03125
+    """
     changed = wins + losses
     if alternative == "worse":
         return half_binomial_tail(losses, changed)
