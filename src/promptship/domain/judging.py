@@ -111,6 +111,7 @@ class JudgeFile:
         calibration: Map from raw score to probability of good, as `stats` reads it; None where there is none.
         admit_kappa: Least kappa with which it may decide.
         description: For people.
+        train: What a trained judge learns from; None for a judge that is not trained.
     """
 
     name: str
@@ -127,6 +128,7 @@ class JudgeFile:
     calibration: JsonObject | None = None
     admit_kappa: float = 0.6
     description: str = ""
+    train: JsonObject | None = None
 
 
 class _Strict(BaseModel):

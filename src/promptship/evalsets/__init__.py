@@ -6,6 +6,17 @@ are parsed but not built (that is `promptship.scorers`), gates are parsed but no
 
 from promptship.evalsets._case_set import CaseSet
 from promptship.evalsets._evalset import Evalset, discover_evalsets, load_cases, load_evalset
+from promptship.evalsets._judge_files import (
+    CALIBRATION_ENDING,
+    CARD_ENDING,
+    JUDGES_FOLDER,
+    MODEL_ENDING,
+    find_judge_file,
+    judge_schema,
+    load_card,
+    load_judge_file,
+)
+from promptship.evalsets._labels import JudgedItem, items_schema, labels_schema, load_items, load_labels
 from promptship.evalsets._outputs import StoredOutputs, load_outputs
 from promptship.evalsets._schema import case_schema, evalset_schema, outputs_schema
 from promptship.evalsets._scorers import parse_scorer
@@ -13,15 +24,28 @@ from promptship.evalsets._selection import Selection, select_cases
 from promptship.evalsets._shorthand import parse_shorthand
 
 __all__ = [
+    "CALIBRATION_ENDING",
+    "CARD_ENDING",
+    "JUDGES_FOLDER",
+    "MODEL_ENDING",
     "CaseSet",
     "Evalset",
+    "JudgedItem",
     "Selection",
     "StoredOutputs",
     "case_schema",
     "discover_evalsets",
     "evalset_schema",
+    "find_judge_file",
+    "items_schema",
+    "judge_schema",
+    "labels_schema",
+    "load_card",
     "load_cases",
     "load_evalset",
+    "load_items",
+    "load_judge_file",
+    "load_labels",
     "load_outputs",
     "outputs_schema",
     "parse_scorer",

@@ -12,6 +12,7 @@ from promptship.evalsets._cases import CaseBuilder, CaseDefaults
 from promptship.evalsets._files import find_file
 from promptship.evalsets._header import Header, find_flaws, parse_header
 from promptship.evalsets._holdout import is_held_out
+from promptship.evalsets._judge_files import JUDGES_FOLDER
 from promptship.evalsets._places import YamlSpot
 from promptship.evalsets._problems import ProblemList
 from promptship.evalsets._rows import find_reader
@@ -194,6 +195,8 @@ def load_cases(path: Path, *, root: Path) -> CaseSet:
 def discover_evalsets(folder: Path) -> list[Path]:
     """Return the evalset files below `folder`, sorted: every .yaml and .yml, but for names that begin with `_` or `.`.
 
+    What lies below `judges/` are judges.
+
     Returns:
         Paths below `folder`; [] where there is no such folder.
     """
@@ -202,7 +205,7 @@ def discover_evalsets(folder: Path) -> list[Path]:
 
 
 def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(("_", ".")) for part in path.parts)
+    return path.parts[0] == JUDGES_FOLDER or any(part.startswith(("_", ".")) for part in path.parts)
 
 
 def _parse(path: Path, root: Path) -> YamlDocument:
