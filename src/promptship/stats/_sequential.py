@@ -166,7 +166,7 @@ class SignEProcess:
 
 
 def asymptotic_confidence_sequence(
-    values: Sequence[float] | ndarray, *, confidence: float = 0.95, tight_at: int = 100
+    values: Sequence[float] | ndarray, *, confidence: float = 0.95, tight_at: int = 400
 ) -> Interval:
     """Bound the mean of any figures (money, seconds) at every look at once, in the limit of many cases.
 
@@ -177,7 +177,8 @@ def asymptotic_confidence_sequence(
 
     Returns:
         The interval after all of them; without ends before `tight_at` figures, where the limit is too far off. Of
-        figures as skewed as a log-normal with sigma 1 a share of 8 % of sequences of 100 cases and more is ever wrong.
+        figures as skewed as a log-normal with sigma 1, 9 % of the sequences from 100 on are ever wrong, and 3.5 % of
+        those from 400 on; of exponential figures 3.9 % and 2.5 %.
 
     Raises:
         UsageError: Fewer than two figures, or one that is not finite.

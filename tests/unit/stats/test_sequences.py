@@ -73,12 +73,12 @@ def test_the_empirical_bernstein_sequence_follows_its_recursion(values):
 
 
 def test_the_asymptotic_sequence_has_no_ends_before_it_may_be_trusted():
-    values = np.random.default_rng(1).exponential(size=150)
-    early = stats.asymptotic_confidence_sequence(values[:99])
+    values = np.random.default_rng(1).exponential(size=600)
+    early = stats.asymptotic_confidence_sequence(values[:399])
     assert (early.low, early.high) == (-math.inf, math.inf)
     found = stats.asymptotic_confidence_sequence(values)
-    rho = (-2 * math.log(0.05) + math.log(-2 * math.log(0.05)) + 1) / 100
-    inner = 2 * (150 * rho + 1) / (150**2 * rho) * math.log(math.sqrt(150 * rho + 1) / 0.05)
+    rho = (-2 * math.log(0.05) + math.log(-2 * math.log(0.05)) + 1) / 400
+    inner = 2 * (600 * rho + 1) / (600**2 * rho) * math.log(math.sqrt(600 * rho + 1) / 0.05)
     assert found.high - found.estimate == pytest.approx(values.std() * math.sqrt(inner), abs=1e-9)
 
 
