@@ -6,6 +6,7 @@ argument. numpy and scipy are imported inside the functions that need them.
 
 from promptship.stats._agreement import cohen_kappa, gwet_ac1, krippendorff_alpha
 from promptship.stats._bootstrap import bootstrap_bca
+from promptship.stats._calibration import Calibration, fit_isotonic, fit_platt, split_conformal_threshold
 from promptship.stats._differences import paired_difference
 from promptship.stats._equivalence import EquivalenceTest, non_inferiority, tost
 from promptship.stats._means import clustered_mean, t_interval
@@ -32,6 +33,7 @@ from promptship.stats._sequential import (
 )
 
 __all__ = [
+    "Calibration",
     "EquivalenceTest",
     "Interval",
     "PairedTest",
@@ -45,6 +47,8 @@ __all__ = [
     "clustered_mean",
     "cohen_kappa",
     "empirical_bernstein_sequence",
+    "fit_isotonic",
+    "fit_platt",
     "gwet_ac1",
     "holm",
     "krippendorff_alpha",
@@ -68,6 +72,7 @@ __all__ = [
     "sign_test",
     "smallest_detectable_difference",
     "smallest_detectable_score_difference",
+    "split_conformal_threshold",
     "t_interval",
     "tost",
     "variance_components",
