@@ -63,7 +63,7 @@ def test_all_bad_lines_of_a_file_are_reported_together(cli):
         (["eval", "echo", "--slice", "language=fr"], "language=fr"),
         (["eval", "echo", "-k", "(paris"], "paris"),
         (["eval", "echo", "-k", "nowhere"], "no case"),
-        (["eval", "echo", "--report", "pdf"], "formats: terminal"),
+        (["eval", "echo", "--report", "pdf"], "--report takes terminal"),
         (["eval", "echo", "--record", "--frozen"], "exclude each other"),
         (["eval", "echo", "--last-failed"], "no finished run"),
         (["run", "ecko"], "did you mean 'echo'"),

@@ -151,7 +151,7 @@ def test_two_references_and_two_runs_can_be_compared(repo):
 
 def test_what_cannot_be_compared_is_a_sentence(repo):
     assert "did you mean 'behaviour'" in repo("diff", "--level", "behavior", code=2).stderr
-    assert "formats:" in repo("diff", "--format", "pdf", code=2).stderr
+    assert "--format takes terminal" in repo("diff", "--format", "pdf", code=2).stderr
     assert "there is no prompt 'nobody'" in repo("diff", "nobody@git:main", "nobody", code=2).stderr
 
 

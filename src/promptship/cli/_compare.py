@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptship.cli._console import note, open_workspace, print_json, terminal_width
+from promptship.cli._console import deliver, dump_json, open_workspace, require_choice, terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,12 +43,11 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare two runs over the cases that they share; no call is made."""
-    from promptship.errors import UsageError, did_you_mean
     from promptship.evaluation import compare_runs, compare_variants, find_quarantined, require_scored
     from promptship.runner import find_run
 
-    if file_format not in _FORMATS:
-        raise UsageError(f"--format {file_format!r}{did_you_mean(file_format, _FORMATS)}")
+    chosen = "json" if as_json else file_format
+    require_choice("--format", chosen, _FORMATS)
     project = open_workspace(context).project
     left = find_run(project.runs_dir, baseline)
     right = left if candidate is None else find_run(project.runs_dir, candidate)
@@ -59,30 +57,22 @@ def compare(
     else:
         found = compare_runs(left, right, left_out=left_out, least_overlap=least_overlap)
     require_scored(found)
-    if as_json or file_format == "json":
-        from promptship.report import render_comparison_json
-
-        print_json(render_comparison_json(found))
-        return
-    _deliver(_render(file_format, found, left, right), output)
+    deliver(_render(chosen, found, left, right), output)
 
 
 def _render(file_format: str, found: Sequence[Comparison], left: Run, right: Run) -> bytes:
     from promptship.evaluation import collect_examples
-    from promptship.report import render_comparison_html, render_comparison_markdown, render_comparison_terminal
+    from promptship.report import (
+        render_comparison_html,
+        render_comparison_json,
+        render_comparison_markdown,
+        render_comparison_terminal,
+    )
 
+    if file_format == "json":
+        return dump_json(render_comparison_json(found))
     if file_format == "html":
         return render_comparison_html(found, [collect_examples(one, left, right) for one in found])
     if file_format == "markdown":
         return render_comparison_markdown(found).encode()
     return render_comparison_terminal(found, width=terminal_width()).encode()
-
-
-def _deliver(data: bytes, output: Path | None) -> None:
-    from promptship.report import write_report
-
-    if output is None:
-        sys.stdout.write(data.decode())
-        return
-    write_report(output, data)
-    note(f"written to {output}")

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from promptship.errors import PromptshipError
 
 __all__ = [
+    "deliver",
+    "dump_json",
     "note",
     "open_workspace",
     "parse_inputs",
     "print_error",
     "print_json",
     "print_table",
+    "require_choice",
     "terminal_width",
     "wants_color",
 ]
@@ -55,9 +58,37 @@ def note(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print one JSON value, indented."""
+    write_bytes(dump_json(value))
+
+
+def deliver(data: bytes, output: Path | None) -> None:
+    """Write what was made to a file, and say so; to stdout where no file was asked for."""
+    if output is None:
+        write_bytes(data)
+        return
+    from promptship.report import write_report
+
+    write_report(output, data)
+    note(f"written to {output}")
+
+
+def require_choice(option: str, name: str, known: Sequence[str]) -> None:
+    """Refuse a value that an option does not take, and name those it does.
+
+    Raises:
+        UsageError: `name` is not among `known`.
+    """
+    if name not in known:
+        from promptship.errors import UsageError, did_you_mean
+
+        raise UsageError(f"{option} {name!r}{did_you_mean(name, known)}", hint=f"{option} takes {', '.join(known)}")
+
+
+def dump_json(value: Any) -> bytes:
+    """Return one JSON value, indented, as `print_json` prints it."""
     import orjson
 
-    write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n")
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n"
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

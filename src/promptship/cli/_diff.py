@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from promptship.cli._console import note, open_workspace, print_json, terminal_width, wants_color
+from promptship.cli._console import (
+    deliver,
+    dump_json,
+    note,
+    open_workspace,
+    print_json,
+    require_choice,
+    terminal_width,
+    wants_color,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,9 +62,11 @@ def diff(
 
     from promptship.assembly import ModelOptions
 
-    levels = _check_levels(level or [])
+    for name in level or ():
+        require_choice("--level", name, _LEVELS)
+    levels = tuple(level or ()) or _LEVELS
     chosen = "json" if as_json else file_format
-    _check_format(chosen)
+    require_choice("--format", chosen, _FORMATS)
     if baseline and candidate and _is_run(baseline) and _is_run(candidate):
         from promptship.cli._compare import compare
 
@@ -65,7 +75,7 @@ def diff(
     workspace = open_workspace(context, ModelOptions(max_cost_usd=max_cost, frozen=frozen))
     pairs, base = _pairs(workspace.project, baseline, candidate, since)
     found = asyncio.run(_work(workspace, pairs, levels, base))
-    _deliver(found, chosen, output)
+    deliver(_render(found, chosen, color=wants_color() and output is None), output)
 
 
 def affected(
@@ -134,46 +144,16 @@ def _pairs(
     return found, base
 
 
-def _deliver(found: Sequence[PromptDiff], chosen: str, output: Path | None) -> None:
-    from promptship.report import (
-        render_diff_html,
-        render_diff_json,
-        render_diff_markdown,
-        render_diff_terminal,
-        write_report,
-    )
+def _render(found: Sequence[PromptDiff], chosen: str, *, color: bool) -> bytes:
+    from promptship.report import render_diff_html, render_diff_json, render_diff_markdown, render_diff_terminal
 
     if chosen == "json":
-        import orjson
-
-        data = orjson.dumps(render_diff_json(found), option=orjson.OPT_INDENT_2) + b"\n"
-    elif chosen == "html":
-        data = render_diff_html(found)
-    elif chosen == "markdown":
-        data = render_diff_markdown(found).encode()
-    else:
-        data = render_diff_terminal(found, color=wants_color() and output is None, width=terminal_width()).encode()
-    if output is None:
-        sys.stdout.write(data.decode())
-        return
-    write_report(output, data)
-    note(f"written to {output}")
-
-
-def _check_levels(levels: list[str]) -> tuple[str, ...]:
-    from promptship.errors import UsageError, did_you_mean
-
-    for name in levels:
-        if name not in _LEVELS:
-            raise UsageError(f"--level {name!r}{did_you_mean(name, _LEVELS)}", hint=f"levels: {', '.join(_LEVELS)}")
-    return tuple(levels) or _LEVELS
-
-
-def _check_format(name: str) -> None:
-    from promptship.errors import UsageError, did_you_mean
-
-    if name not in _FORMATS:
-        raise UsageError(f"--format {name!r}{did_you_mean(name, _FORMATS)}", hint=f"formats: {', '.join(_FORMATS)}")
+        return dump_json(render_diff_json(found))
+    if chosen == "html":
+        return render_diff_html(found)
+    if chosen == "markdown":
+        return render_diff_markdown(found).encode()
+    return render_diff_terminal(found, color=color, width=terminal_width()).encode()
 
 
 def _is_run(text: str) -> bool:

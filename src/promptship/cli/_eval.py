@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from promptship.cli._console import note, open_workspace, print_json, print_table, terminal_width, wants_color
+from promptship.cli._console import (
+    note,
+    open_workspace,
+    print_json,
+    print_table,
+    require_choice,
+    terminal_width,
+    wants_color,
+)
 from promptship.cli._streams import write_bytes
 
 if TYPE_CHECKING:
@@ -277,11 +285,10 @@ def _tell_of_stop(level: int) -> None:
 
 
 def _check_reports(reports: list[str], *, as_json: bool, record: bool, frozen: bool) -> list[str]:
-    from promptship.errors import UsageError, did_you_mean
+    from promptship.errors import UsageError
 
     for name in reports:
-        if name not in _FORMATS:
-            raise UsageError(f"--report {name!r}{did_you_mean(name, _FORMATS)}", hint=f"formats: {', '.join(_FORMATS)}")
+        require_choice("--report", name, _FORMATS)
     if record and frozen:
         raise UsageError("--record and --frozen exclude each other: one calls and writes, the other only reads")
     if as_json:
