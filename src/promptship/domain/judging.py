@@ -13,6 +13,7 @@ from promptship.domain.canonical import Digest, canonical_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from promptship.domain.cases import Case
     from promptship.domain.json_types import JsonObject, JsonValue
     from promptship.domain.outputs import Output
 
@@ -26,6 +27,7 @@ __all__ = [
     "CardSlice",
     "JudgeCard",
     "JudgeFile",
+    "JudgedItem",
     "Label",
     "LabelSource",
     "Rating",
@@ -129,6 +131,28 @@ class JudgeFile:
     admit_kappa: float = 0.6
     description: str = ""
     train: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedItem:
+    """An output that a judge and people look at.
+
+    Attributes:
+        case: What it answers.
+        output: The answer.
+        digest: How labels name it.
+        versus: The answer it is compared with, where the question is which of two is better; None otherwise.
+    """
+
+    case: Case
+    output: Output
+    digest: str
+    versus: Output | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Case and output, which together name it."""
+        return self.case.id, self.digest
 
 
 class _Strict(BaseModel):

@@ -16,7 +16,7 @@ from promptship.evalsets._judge_files import (
     load_card,
     load_judge_file,
 )
-from promptship.evalsets._labels import JudgedItem, items_schema, labels_schema, load_items, load_labels
+from promptship.evalsets._labels import items_schema, labels_schema, load_items, load_labels
 from promptship.evalsets._outputs import StoredOutputs, load_outputs
 from promptship.evalsets._schema import case_schema, evalset_schema, outputs_schema
 from promptship.evalsets._scorers import parse_scorer
@@ -30,7 +30,6 @@ __all__ = [
     "MODEL_ENDING",
     "CaseSet",
     "Evalset",
-    "JudgedItem",
     "Selection",
     "StoredOutputs",
     "case_schema",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from promptship.domain import Case, Label, Output, digest_output
+from promptship.domain import JudgedItem, Label, Output, digest_output
 from promptship.errors import CanonicalError, SourceError
 from promptship.evalsets._cases import CASE, CaseBuilder, CaseDefaults
 from promptship.evalsets._files import find_file
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from promptship.domain import JsonObject
+    from promptship.domain import Case, JsonObject
     from promptship.evalsets._files import SourceFile
     from promptship.evalsets._json_lines import JsonLine
     from promptship.evalsets._places import Keys
 
-__all__ = ["JudgedItem", "items_schema", "labels_schema", "load_items", "load_labels"]
+__all__ = ["items_schema", "labels_schema", "load_items", "load_labels"]
 
 
 class _Propensity:
@@ -70,28 +69,6 @@ _ITEM: Final = Record(
     elsewhere={key: hint for key, hint in CASE.elsewhere.items() if key != "output"},
     example='write {"id": "case-1", "inputs": {"question": "..."}, "output": "Paris"}',
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedItem:
-    """An output that a judge and people look at.
-
-    Attributes:
-        case: What it answers.
-        output: The answer.
-        digest: How labels name it.
-        versus: The answer it is compared with, where the question is which of two is better; None otherwise.
-    """
-
-    case: Case
-    output: Output
-    digest: str
-    versus: Output | None = None
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Case and output, which together name it."""
-        return self.case.id, self.digest
 
 
 def load_labels(path: Path, *, root: Path) -> list[Label]:

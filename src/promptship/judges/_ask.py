@@ -12,8 +12,7 @@ from promptship.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from promptship.domain import JudgeFile, Scorer
-    from promptship.evalsets import JudgedItem
+    from promptship.domain import JudgedItem, JudgeFile, Scorer
 
 __all__ = ["CalibrationMap", "OpenJudge", "Ruling", "ask_judge", "input_of", "judge_digest"]
 

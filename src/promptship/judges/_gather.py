@@ -14,8 +14,7 @@ from promptship.evalsets import load_items, load_labels
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from promptship.domain import JsonValue, JudgeFile, Label, Rating
-    from promptship.evalsets import JudgedItem
+    from promptship.domain import JsonValue, JudgedItem, JudgeFile, Label, Rating
 
 __all__ = ["FEWEST_LABELS", "LabelSet", "LabelledItem", "Purpose", "gather_labels", "require_usable"]
 

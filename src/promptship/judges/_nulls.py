@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
-    from promptship.domain import JsonValue
-    from promptship.evalsets import JudgedItem
+    from promptship.domain import JsonValue, JudgedItem
     from promptship.judges._gather import LabelledItem
 
 __all__ = ["NULL_JUDGES", "compare_with_nulls", "null_verdicts", "overlap_of"]

@@ -14,8 +14,7 @@ from promptship.judges._figures import share
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from promptship.domain import CardFigure
-    from promptship.evalsets import JudgedItem
+    from promptship.domain import CardFigure, JudgedItem
     from promptship.judges._ask import OpenJudge, Ruling
     from promptship.judges._gather import LabelledItem
 

@@ -26,13 +26,30 @@ from promptship.scorers._criterion import (
 from promptship.scorers._reference import render_reference
 from promptship.scorers._registry import list_scorers
 from promptship.scorers._score import score
+from promptship.scorers._trained.features import VECTOR, FeaturePlan, FeatureTools, compute_features
+from promptship.scorers._trained.model import (
+    Boosted,
+    HeldOut,
+    Linear,
+    TrainedModel,
+    Tree,
+    load_trained_model,
+    sureness,
+)
+from promptship.scorers.trained import open_feature_tools
 
 __all__ = [
     "PASSED",
     "UNJUDGED",
+    "VECTOR",
+    "Boosted",
     "CheckedScorer",
     "Comparison",
     "Criterion",
+    "FeaturePlan",
+    "FeatureTools",
+    "HeldOut",
+    "Linear",
     "Score",
     "ScoreInput",
     "ScorerContext",
@@ -40,11 +57,17 @@ __all__ = [
     "ScorerFactory",
     "ScorerInfo",
     "ThresholdInfo",
+    "TrainedModel",
+    "Tree",
     "UnjudgedError",
     "build_scorer",
+    "compute_features",
     "fail",
     "list_scorers",
+    "load_trained_model",
+    "open_feature_tools",
     "render_reference",
     "score",
+    "sureness",
     "text_of",
 ]

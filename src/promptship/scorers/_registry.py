@@ -32,6 +32,7 @@ _FAMILIES = (
     "assert_set",
     "markup",
     "sql",
+    "trained",
 )
 _BUILT_IN = tuple(EntryPoint(name=name, value=f"promptship.scorers.{name}", group=GROUP) for name in _FAMILIES)
 """Ours, as pyproject.toml states them: known without reading the metadata of every installed package, so that start-up
