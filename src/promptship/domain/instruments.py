@@ -19,14 +19,12 @@ __all__ = ["Embedder", "Instruments", "LanguageModel", "PromptSource", "TextClas
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors. Texts of all callers in a process share its batches.
-
-    Attributes:
-        identity: Names the model and its weights; part of a score's definition and of cache keys.
-    """
+    """Turns texts into vectors. Texts of all callers in a process share its batches."""
 
     @property
-    def identity(self) -> str: ...  # noqa: D102 - said above
+    def identity(self) -> str:
+        """Names the model and its weights."""
+        ...
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one row per text, shape (texts, dimensions), of unit length where the model makes them so.
@@ -38,18 +36,17 @@ class Embedder(Protocol):
 
 
 class TextClassifier(Protocol):
-    """Gives each of its labels a probability for a text, or for a pair such as premise and hypothesis.
-
-    Attributes:
-        identity: Names the model and its weights.
-        labels: Its labels, as its configuration spells and orders them.
-    """
+    """Gives each of its labels a probability for a text, or for a pair such as premise and hypothesis."""
 
     @property
-    def identity(self) -> str: ...  # noqa: D102 - said above
+    def identity(self) -> str:
+        """Names the model and its weights."""
+        ...
 
     @property
-    def labels(self) -> tuple[str, ...]: ...  # noqa: D102 - said above
+    def labels(self) -> tuple[str, ...]:
+        """Its labels, as its configuration spells and orders them."""
+        ...
 
     async def classify(self, items: Sequence[tuple[str, str | None]]) -> list[Mapping[str, float]]:
         """Return the probability of every label for each item, in order; a model of one output gives a raw figure.
@@ -69,10 +66,12 @@ class TextLikelihood:
 
 
 class LanguageModel(Protocol):
-    """Says how likely a text is. `identity` names the model and its weights."""
+    """Says how likely a text is."""
 
     @property
-    def identity(self) -> str: ...  # noqa: D102 - said above
+    def identity(self) -> str:
+        """Names the model and its weights."""
+        ...
 
     async def likelihood(self, texts: Sequence[str]) -> list[TextLikelihood]:
         """Return the log-probability of each text, in order.

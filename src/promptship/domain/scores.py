@@ -51,18 +51,17 @@ class ScoreInput:
 
 
 class Scorer(Protocol):
-    """A scorer with its parameters bound. Safe to share among cases.
-
-    Attributes:
-        name: Its metric in the run; unique in an evalset.
-        required: Whether a case needs it to pass.
-    """
+    """A scorer with its parameters bound. Safe to share among cases."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102 - said above
+    def name(self) -> str:
+        """Its metric in the run; unique in an evalset."""
+        ...
 
     @property
-    def required(self) -> bool: ...  # noqa: D102 - said above
+    def required(self) -> bool:
+        """Whether a case needs it to pass."""
+        ...
 
     def score(self, item: ScoreInput) -> Score | Awaitable[Score]:
         """Score one output; may return an awaitable. An exception makes the cell an error, never a zero."""
