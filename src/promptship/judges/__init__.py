@@ -5,25 +5,44 @@ Parts come in as arguments; the judges themselves are scorers (`promptship.score
 """
 
 from promptship.judges._ask import CalibrationMap, OpenJudge, Ruling, ask_judge, judge_digest
+from promptship.judges._calibrate import JudgeCalibration, MapName, calibrate_judge
 from promptship.judges._card import CardOptions, make_card
-from promptship.judges._gather import LabelledItem, LabelSet, gather_labels, require_usable
+from promptship.judges._compare import JudgeComparison, compare_cards
+from promptship.judges._figures import auroc_of
+from promptship.judges._folds import folds_of
+from promptship.judges._gather import LabelledItem, LabelSet, Purpose, gather_labels, require_usable
 from promptship.judges._nulls import NULL_JUDGES
 from promptship.judges._probes import PROBES, Probe, run_probes
+from promptship.judges._train import Training, TrainingData, TrainingPlan, plan_of, train_judge, train_on
 
 __all__ = [
     "NULL_JUDGES",
     "PROBES",
     "CalibrationMap",
     "CardOptions",
+    "JudgeCalibration",
+    "JudgeComparison",
     "LabelSet",
     "LabelledItem",
+    "MapName",
     "OpenJudge",
     "Probe",
+    "Purpose",
     "Ruling",
+    "Training",
+    "TrainingData",
+    "TrainingPlan",
     "ask_judge",
+    "auroc_of",
+    "calibrate_judge",
+    "compare_cards",
+    "folds_of",
     "gather_labels",
     "judge_digest",
     "make_card",
+    "plan_of",
     "require_usable",
     "run_probes",
+    "train_judge",
+    "train_on",
 ]
