@@ -6,6 +6,7 @@ import asyncio
 import os
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
@@ -183,6 +184,31 @@ class Workspace:
         hub = _LazyHub(self, recorded_for or evalset, whole=options.is_whole)
         return prepare_evaluation(self.project, evalset, options, hub)
 
+    async def evaluate(
+        self,
+        evalset: Evalset,
+        options: EvalOptions,
+        *,
+        recorded_for: Evalset | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        stop: StopSignal | None = None,
+    ) -> Run:
+        """Check everything and evaluate, for its figures alone: no gate is decided against a baseline.
+
+        Args:
+            evalset: What to evaluate on.
+            options: What is changed.
+            recorded_for: Whose cassette has the answers; None for the evalset's own.
+            on_progress: Told how far it is.
+            stop: Ends it early; what is done is kept.
+
+        Raises:
+            UsageError: Something the user has to mend; nothing was paid.
+            InfrastructureError: The run could not go on; the same call resumes it.
+        """
+        prepared = await asyncio.to_thread(self.prepare, evalset, options, recorded_for=recorded_for)
+        return await run_evaluation(self.project, prepared, options, on_progress=on_progress, stop=stop)
+
     async def find_baselines(
         self,
         prepared: PreparedEvaluation,
@@ -203,10 +229,7 @@ class Workspace:
         if not versus_of(prepared, options.baseline):
             return None
 
-        async def evaluate(changed: EvalOptions) -> Run:
-            before = await asyncio.to_thread(self.prepare, prepared.evalset, changed)
-            return await run_evaluation(self.project, before, changed, on_progress=on_progress, stop=stop)
-
+        evaluate = partial(self.evaluate, prepared.evalset, on_progress=on_progress, stop=stop)
         return await find_baselines(self.project, prepared, options, evaluate)
 
     async def aclose(self, *, whole: bool = True) -> None:
@@ -321,11 +344,8 @@ def estimate_all(workspace: Workspace, evalsets: Sequence[Evalset], options: Eva
     Raises:
         UsageError: Something the user has to mend.
     """
-    found = []
-    for evalset in evalsets:
-        hub = _LazyHub(workspace, evalset, whole=options.is_whole)
-        found.append(estimate_plan(prepare_evaluation(workspace.project, evalset, options, hub), hub()))
-    return found
+    hub = workspace.open_hub()
+    return [estimate_plan(workspace.prepare(evalset, options), hub) for evalset in evalsets]
 
 
 async def diff_all(
@@ -356,8 +376,7 @@ async def diff_all(
 
     async def evaluate(evalset: Evalset, recorded_for: Evalset, reference: str) -> Run:
         options = EvalOptions(prompts=(reference,))
-        prepared = await asyncio.to_thread(workspace.prepare, evalset, options, recorded_for=recorded_for)
-        return await run_evaluation(workspace.project, prepared, options, on_progress=on_progress, stop=stop)
+        return await workspace.evaluate(evalset, options, recorded_for=recorded_for, on_progress=on_progress, stop=stop)
 
     parts = DiffParts(
         project=workspace.project,
@@ -389,9 +408,7 @@ async def mutate_all(
     """
 
     async def evaluate(evalset: Evalset, mutant: PromptVersion) -> Run:
-        options = EvalOptions(versions=(mutant,))
-        prepared = await asyncio.to_thread(workspace.prepare, evalset, options)
-        return await run_evaluation(workspace.project, prepared, options)
+        return await workspace.evaluate(evalset, EvalOptions(versions=(mutant,)))
 
     return await mutate_prompt(version, mutations, evalsets, evaluate, on_result=on_result)
 
