@@ -150,12 +150,12 @@ def load_judge_file(path: Path, *, root: Path) -> JudgeFile:
     value: Any = document.value
     name = value.get("name") or PurePosixPath(file.shown).stem
     calibration = _load_calibration(path, value.get("calibration"), name, root)
-    threshold = value.get("threshold")
+    threshold, train = value.get("threshold"), value.get("train")
     return JudgeFile(
         name=name,
         path=file.shown,
-        type=value.get("type") or "llm-rubric",
-        model=value.get("model") or ("default" if "train" not in value else ""),
+        type=value.get("type") or ("llm-rubric" if train is None else "trained-judge"),
+        model=value.get("model") or ("default" if train is None else ""),
         prompt=value.get("prompt") or "",
         rubric=value.get("rubric"),
         params=value.get("params") or {},
@@ -166,7 +166,7 @@ def load_judge_file(path: Path, *, root: Path) -> JudgeFile:
         calibration=calibration.get("map"),
         admit_kappa=0.6 if value.get("admit_kappa") is None else value["admit_kappa"],
         description=value.get("description") or "",
-        train=value.get("train"),
+        train=train,
     )
 
 

@@ -4,7 +4,8 @@ Parts come in as arguments; the judges themselves are scorers (`promptship.score
 `promptship.evalsets`, pages are written by `promptship.report`.
 """
 
-from promptship.judges._ask import CalibrationMap, OpenJudge, Ruling, ask_judge, judge_digest
+from promptship.judges._ask import OpenJudge, Ruling, ask_judge, judge_digest
+from promptship.judges._budget import LabellingBudget, NextLabel, Stratum, plan_labels
 from promptship.judges._calibrate import JudgeCalibration, MapName, calibrate_judge
 from promptship.judges._card import CardOptions, make_card
 from promptship.judges._compare import JudgeComparison, compare_cards
@@ -12,34 +13,44 @@ from promptship.judges._figures import auroc_of
 from promptship.judges._folds import folds_of
 from promptship.judges._gather import LabelledItem, LabelSet, Purpose, gather_labels, require_usable
 from promptship.judges._nulls import NULL_JUDGES
+from promptship.judges._open import calibration_path, card_path, find_card, find_judge, model_path, open_judge
 from promptship.judges._probes import PROBES, Probe, run_probes
 from promptship.judges._train import Training, TrainingData, TrainingPlan, plan_of, train_judge, train_on
 
 __all__ = [
     "NULL_JUDGES",
     "PROBES",
-    "CalibrationMap",
     "CardOptions",
     "JudgeCalibration",
     "JudgeComparison",
     "LabelSet",
     "LabelledItem",
+    "LabellingBudget",
     "MapName",
+    "NextLabel",
     "OpenJudge",
     "Probe",
     "Purpose",
     "Ruling",
+    "Stratum",
     "Training",
     "TrainingData",
     "TrainingPlan",
     "ask_judge",
     "auroc_of",
     "calibrate_judge",
+    "calibration_path",
+    "card_path",
     "compare_cards",
+    "find_card",
+    "find_judge",
     "folds_of",
     "gather_labels",
     "judge_digest",
     "make_card",
+    "model_path",
+    "open_judge",
+    "plan_labels",
     "plan_of",
     "require_usable",
     "run_probes",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from promptship.domain import Score, ScoreInput, digest_of
 from promptship.errors import UsageError
@@ -13,18 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from promptship.domain import JudgedItem, JudgeFile, Scorer
+    from promptship.stats import Calibration
 
-__all__ = ["CalibrationMap", "OpenJudge", "Ruling", "ask_judge", "input_of", "judge_digest"]
+__all__ = ["OpenJudge", "Ruling", "ask_judge", "input_of", "judge_digest"]
 
 _AT_ONCE = 16
-
-
-class CalibrationMap(Protocol):
-    """Takes raw scores to probabilities of good."""
-
-    def apply(self, scores: Sequence[float]) -> Sequence[float]:
-        """Return one probability for each score."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +38,7 @@ class OpenJudge:
     scorer: Scorer
     digest: str = ""
     anew: Scorer | None = None
-    calibration: CalibrationMap | None = None
+    calibration: Calibration | None = None
     abstains: bool = False
     held_out: Mapping[tuple[str, str], Ruling] = field(default_factory=dict)
 

@@ -6,6 +6,8 @@ is hostile: it passes the escaper of its sink (`escape_*`). Running, scoring and
 """
 
 from promptship.report._atomic import write_report
+from promptship.report._card import render_card_markdown, render_card_terminal
+from promptship.report._card_page import render_card_html
 from promptship.report._comparison import (
     render_comparison_json,
     render_comparison_markdown,
@@ -48,6 +50,9 @@ __all__ = [
     "explain",
     "export_run",
     "fence_markdown",
+    "render_card_html",
+    "render_card_markdown",
+    "render_card_terminal",
     "render_comparison_html",
     "render_comparison_json",
     "render_comparison_markdown",

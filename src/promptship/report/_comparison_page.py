@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["render_comparison_html", "render_page", "section_of_comparison"]
 
 
-_STYLES = ("base.css", "overview.css", "comparison.css")
+_STYLES = ("base.css", "overview.css", "comparison.css", "card.css")
 _HEAD = ("", "baseline", "candidate", "difference", "95 % interval", "p (Holm)", "n", "")
 _PLOT_WIDTH, _PLOT_HEIGHT, _MARGIN = 260, 22, 8
 _LEAST_SPAN = 0.02

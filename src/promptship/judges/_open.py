@@ -1,0 +1,135 @@
+"""From a judge's name to one that can be asked, and the files that belong to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from promptship.domain import ScorerSpec, digest_of
+from promptship.errors import ScorerSetupError
+from promptship.evalsets import (
+    CALIBRATION_ENDING,
+    CARD_ENDING,
+    MODEL_ENDING,
+    find_judge_file,
+    load_card,
+    load_judge_file,
+)
+from promptship.judges._ask import OpenJudge, Ruling, judge_digest
+from promptship.scorers import build_scorer, list_scorers, load_trained_model
+from promptship.stats import Calibration
+
+if TYPE_CHECKING:
+    from promptship.domain import JudgeCard, JudgeFile
+    from promptship.project import Project
+    from promptship.scorers import ScorerContext, TrainedModel
+
+__all__ = ["calibration_path", "card_path", "find_card", "find_judge", "model_path", "open_judge"]
+
+TRAINED = "trained-judge"
+
+
+def find_judge(project: Project, name: str) -> JudgeFile:
+    """Load a judge of a project.
+
+    Raises:
+        ReferenceNotFoundError: There is none of that name.
+        SourceError: Its file is wrong.
+    """
+    return load_judge_file(find_judge_file(name, folder=project.evalsets_dir, root=project.root), root=project.root)
+
+
+def find_card(project: Project, name: str) -> JudgeCard:
+    """Load the card of a judge.
+
+    Raises:
+        ReferenceNotFoundError: There is no such judge.
+        SourceError: It has no card yet, or one that cannot be read.
+    """
+    return load_card(card_path(project, find_judge(project, name)), root=project.root)
+
+
+def card_path(project: Project, judge: JudgeFile) -> Path:
+    """Return where a judge's card lies."""
+    return _beside(project, judge, CARD_ENDING)
+
+
+def calibration_path(project: Project, judge: JudgeFile) -> Path:
+    """Return where a judge's calibration lies."""
+    return _beside(project, judge, CALIBRATION_ENDING)
+
+
+def model_path(project: Project, judge: JudgeFile) -> Path:
+    """Return where what a trained judge learnt lies."""
+    return _beside(project, judge, MODEL_ENDING)
+
+
+def _beside(project: Project, judge: JudgeFile, ending: str) -> Path:
+    return project.root / Path(judge.path).parent / f"{judge.name}{ending}"
+
+
+def open_judge(
+    project: Project, judge: JudgeFile, context: ScorerContext, *, anew: ScorerContext | None = None
+) -> OpenJudge:
+    """Build the scorer that a judge's file describes.
+
+    Args:
+        project: Where its files are.
+        judge: What its file says.
+        context: What the scorer may open.
+        anew: Likewise, without any cache; None where the judge is not asked twice.
+
+    Raises:
+        ScorerSetupError: The scorer cannot be built; the message names the file.
+        SourceError: It was not trained yet, or what it learnt cannot be read.
+    """
+    if judge.type == TRAINED:
+        path = model_path(project, judge)
+        model = load_trained_model(path, shown=str(path.relative_to(project.root)))
+        return _open_trained(judge, model, context)
+    spec = _spec_of(judge)
+    return OpenJudge(
+        file=judge,
+        scorer=build_scorer(spec, context),
+        digest=judge_digest(judge),
+        anew=build_scorer(spec, anew) if anew is not None else None,
+        calibration=None if judge.calibration is None else Calibration.from_json(judge.calibration),
+    )
+
+
+def _open_trained(judge: JudgeFile, model: TrainedModel, context: ScorerContext) -> OpenJudge:
+    content = model.as_json()
+    # What it says of single training items is no part of what it is.
+    known = {key: value for key, value in content.items() if key != "held_out"}
+    if model.policy_digest != digest_of(judge.policy):
+        raise ScorerSetupError(
+            f"{judge.path}: the judge was trained on labels of another policy than the one stated",
+            hint=f"label by the new policy and train anew: promptctl judge train {judge.name}",
+        )
+    spec = ScorerSpec(type=TRAINED, name=judge.name, value=content, has_value=True, path=judge.path, line=1)
+    return OpenJudge(
+        file=judge,
+        scorer=build_scorer(spec, context),
+        digest=digest_of({"judge": judge_digest(judge), "model": known}),
+        abstains=True,
+        held_out={key: Ruling(raw=one.chance, score=one.chance, good=one.good) for key, one in model.held_out.items()},
+    )
+
+
+def _spec_of(judge: JudgeFile) -> ScorerSpec:
+    """Return the scorer of a judge: its rubric as value, and its model and prompt where the type takes them."""
+    takes = next((info.params for info in list_scorers() if info.type == judge.type.removeprefix("not-")), {})
+    params = dict(judge.params)
+    if "judge" in takes:
+        params["judge"] = judge.model
+    if "prompt" in takes and judge.prompt:
+        params["prompt"] = judge.prompt
+    return ScorerSpec(
+        type=judge.type,
+        name=judge.name,
+        value=judge.rubric,
+        has_value=judge.rubric is not None,
+        params=params,
+        path=judge.path,
+        line=1,
+    )
