@@ -19,6 +19,7 @@ from promptship.cli import (
     _eval,
     _gate,
     _init,
+    _judge,
     _models,
     _mutate,
     _power,
@@ -88,6 +89,7 @@ app.command("affected", rich_help_panel=_EVALUATION)(_diff.affected)
 app.command("coverage", rich_help_panel=_EVALUATION)(_coverage.coverage)
 app.command("mutate", rich_help_panel=_EVALUATION)(_mutate.mutate)
 app.command("power", rich_help_panel=_EVALUATION)(_power.power)
+app.add_typer(_judge.app, name="judge", rich_help_panel=_EVALUATION)
 app.command("score", rich_help_panel=_EVALUATION)(_score.score)
 app.command("schema", rich_help_panel=_EVALUATION)(_schema.schema)
 app.add_typer(_models.app, name="models", rich_help_panel=_MODELS)

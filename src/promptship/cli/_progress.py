@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from promptship.models import PullProgress
     from promptship.runner import Progress as RunProgress
 
-__all__ = ["EvalProgress", "open_progress"]
+__all__ = ["CountProgress", "EvalProgress", "open_count", "open_progress"]
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -127,3 +127,48 @@ def _eta(progress: RunProgress) -> str:
         return ""
     left = progress.elapsed_s / made * (progress.total - progress.done)
     return f" · ETA {left:.0f} s"
+
+
+class CountProgress:
+    """Counts what is done of work whose amount may not be known.
+
+    Args:
+        name: What is being done.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._done = 0
+        self._last_line = time.monotonic()
+        self._bar = _make_bar() if sys.stderr.isatty() else None
+        self._task = self._bar.add_task(name, total=None, said="") if self._bar is not None else None
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, more: int) -> None:
+        """Count `more`."""
+        self.reach(self._done + more, None)
+
+    def reach(self, done: int, total: int | None) -> None:
+        """Show that so much is done, of `total` where that is known."""
+        self._done = done
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, total=total)
+        elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            sys.stderr.write(f"{self._name}: {done}{f'/{total}' if total else ''}\n")
+            sys.stderr.flush()
+
+
+def open_count(name: str) -> CountProgress:
+    """Return a display of a count to be used as a context manager."""
+    return CountProgress(name)
