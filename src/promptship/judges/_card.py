@@ -281,8 +281,8 @@ def _slices(decided: Sequence[tuple[LabelledItem, Ruling]], at_least: float) -> 
         marks = _marks_of(members)
         kappa, agreement = figure_of(marks, kappa_of), figure_of(marks, agreement_of)
         reason = _too_low(kappa, at_least)
-        if len(members) < _FEWEST_IN_SLICE:
-            reason = f"{len(members)} labelled outputs; a slice is admitted from {_FEWEST_IN_SLICE} up"
+        if kappa.n < _FEWEST_IN_SLICE:
+            reason = f"{kappa.n} origins of labelled outputs; a slice is admitted from {_FEWEST_IN_SLICE} up"
         found.append(CardSlice(slice=name, kappa=kappa, agreement=agreement, admitted=not reason, reason=reason))
     return found
 
@@ -339,7 +339,6 @@ def _notes(judge: OpenJudge, labels: LabelSet) -> list[str]:
         found.append("one rater: how far people agree with each other is not known, so no judge can be held to it")
     seen = sum(one.item.key in judge.held_out for one in labels.items)
     if seen:
-        found.append(
-            f"{seen} of {len(labels.items)} outputs are those it was trained on: judged by models that were not"
-        )
+        said = f"{seen} of {len(labels.items)} outputs are those it was trained on"
+        found.append(f"{said}: each was judged by a model that had not seen its family")
     return found
