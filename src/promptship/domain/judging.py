@@ -73,6 +73,7 @@ class Label:
         source: Why this output was labelled.
         propensity: Probability, above 0 to 1, with which it was put before a rater; None where nobody logged it.
         guideline: Digest of the label policy that the rater read; "" where nobody said.
+        run: Run in which the rater saw it; "" where nobody said.
         tags: Slices of the case.
         cluster: Origin that cases share; None for a case of its own.
         path: File it stands in.
@@ -88,6 +89,7 @@ class Label:
     source: LabelSource = "sample"
     propensity: float | None = None
     guideline: str = ""
+    run: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     cluster: str | None = None
     path: str = ""

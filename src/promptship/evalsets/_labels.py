@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -13,7 +14,7 @@ from promptship.evalsets._files import find_file
 from promptship.evalsets._json_lines import read_json_lines
 from promptship.evalsets._places import RowSpot
 from promptship.evalsets._problems import ProblemList
-from promptship.evalsets._shapes import Anything, Choice, Flaw, Record, Shape, Text, describe
+from promptship.evalsets._shapes import Anything, Choice, Flaw, Listed, Mapped, Record, Shape, Text, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +22,9 @@ if TYPE_CHECKING:
 
     from promptship.domain import Case, JsonObject
     from promptship.evalsets._files import SourceFile
-    from promptship.evalsets._json_lines import JsonLine
     from promptship.evalsets._places import Keys
 
-__all__ = ["items_schema", "labels_schema", "load_items", "load_labels"]
+__all__ = ["LABEL", "build_label", "items_schema", "labels_schema", "load_items", "load_labels"]
 
 
 class _Propensity:
@@ -54,8 +54,9 @@ _LABEL_FIELDS: Final[dict[str, Shape]] = {
     "guideline_digest": Text(empty=True),
     "source": Choice(("sample", "escalation", "feedback", "model")),
     "propensity": _Propensity(),
+    "run": Text(empty=True),
 }
-_LABEL: Final = Record(
+LABEL: Final = Record(
     "a label",
     _LABEL_FIELDS,
     required=frozenset({"case", "output_digest", "rating"}),
@@ -64,7 +65,7 @@ _LABEL: Final = Record(
 )
 _ITEM: Final = Record(
     "a labelled output",
-    {**CASE.fields, "output": Anything(), "versus": Text("the other answer")},
+    {**CASE.fields, "output": Anything(), "messages": Listed(Mapped(Anything())), "versus": Text("the other answer")},
     required=frozenset({"inputs", "output"}),
     elsewhere={key: hint for key, hint in CASE.elsewhere.items() if key != "output"},
     example='write {"id": "case-1", "inputs": {"question": "..."}, "output": "Paris"}',
@@ -77,7 +78,7 @@ def load_labels(path: Path, *, root: Path) -> list[Label]:
     Args:
         path: A JSONL file, one label on each line: `case`, `output_digest`, `rating` (good, bad, unsure) and, where
             they are known, `note`, `correction`, `rater`, `guideline_digest`, `source` (sample, escalation, feedback,
-            model) and `propensity`. Two equal ratings of one rater count once.
+            model), `propensity` and `run`. Two equal ratings of one rater count once.
         root: The project; nothing outside of it is read.
 
     Raises:
@@ -88,10 +89,10 @@ def load_labels(path: Path, *, root: Path) -> list[Label]:
     file = _find(path, root, "labels")
     for line in read_json_lines(file, problems, strict=True):
         spot = RowSpot(file.shown, line.number, line.text)
-        if not _LABEL.accepts(line.value):
-            problems.extend(flaw.at(spot) for flaw in _LABEL.flaws(line.value, ()))
+        if not LABEL.accepts(line.value):
+            problems.extend(flaw.at(spot) for flaw in LABEL.flaws(line.value, ()))
             continue
-        label = _build_label(line, file.shown)
+        label = build_label(line.value, spot)
         before = first.setdefault((label.case_id, label.output_digest, label.rater), label)
         if before.rating != label.rating:
             problems.add(_contradiction(before, label).at(spot))
@@ -103,8 +104,9 @@ def load_items(path: Path, *, root: Path) -> list[JudgedItem]:
     """Load outputs that were put before raters.
 
     Args:
-        path: A JSONL file; each line a case with the key `output` (text, or JSON for an answer that is data), and
-            `versus` where raters said whether `output` is better than another answer.
+        path: A JSONL file; each line a case with the key `output` (text, or JSON for an answer that is data),
+            `messages` where the answer has no text but tool calls, and `versus` where raters said whether `output` is
+            better than another answer.
         root: The project; nothing outside of it is read.
 
     Raises:
@@ -138,7 +140,7 @@ def load_items(path: Path, *, root: Path) -> list[JudgedItem]:
 
 def labels_schema() -> JsonObject:
     """Return the JSON Schema of one line of a file of labels."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_LABEL.schema()}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **LABEL.schema()}
 
 
 def items_schema() -> JsonObject:
@@ -153,8 +155,9 @@ def _find(path: Path, root: Path, what: str) -> SourceFile:
     return file
 
 
-def _build_label(line: JsonLine, shown: str) -> Label:
-    get = line.value.get
+def build_label(row: Any, spot: RowSpot) -> Label:
+    """Return the label that a row holds which `LABEL` accepts."""
+    get = row.get
     return Label(
         case_id=get("case"),
         output_digest=get("output_digest"),
@@ -165,8 +168,9 @@ def _build_label(line: JsonLine, shown: str) -> Label:
         source=get("source") or "sample",
         propensity=get("propensity"),
         guideline=get("guideline_digest") or "",
-        path=shown,
-        line=line.number,
+        run=get("run") or "",
+        path=spot.path,
+        line=spot.line,
     )
 
 
@@ -181,11 +185,14 @@ def _contradiction(before: Label, label: Label) -> Flaw:
 
 
 def _build_item(row: Any, case: Case) -> JudgedItem:
-    output, versus = _output(row["output"]), row.get("versus")
+    value, versus = row["output"], row.get("versus")
+    messages = tuple(row.get("messages") or ())
+    # As a run has it: what is text there is text here, and data without text is known by the data.
+    seen = Output(text=value) if isinstance(value, str) else Output(text="", data=value)
     return JudgedItem(
         case=case,
-        output=output,
-        digest=digest_output(output),
+        output=replace(_output(value), messages=messages),
+        digest=digest_output(replace(seen, messages=messages)),
         versus=None if versus is None else _output(versus),
     )
 
@@ -193,4 +200,4 @@ def _build_item(row: Any, case: Case) -> JudgedItem:
 def _output(value: Any) -> Output:
     if isinstance(value, str):
         return Output(text=value, provenance="stored")
-    return Output(text=orjson.dumps(value).decode(), data=value, provenance="stored")
+    return Output(text="" if value is None else orjson.dumps(value).decode(), data=value, provenance="stored")
