@@ -8,6 +8,7 @@ from promptship.judges._ask import OpenJudge, Ruling, ask_judge, judge_digest
 from promptship.judges._budget import LabellingBudget, NextLabel, Stratum, plan_labels
 from promptship.judges._calibrate import JudgeCalibration, MapName, calibrate_judge
 from promptship.judges._card import CardOptions, make_card
+from promptship.judges._cascade import CascadePoint, CascadeStage, cascade_frontier, run_cascade, stages_of
 from promptship.judges._compare import JudgeComparison, compare_cards
 from promptship.judges._figures import auroc_of
 from promptship.judges._folds import folds_of
@@ -21,6 +22,8 @@ __all__ = [
     "NULL_JUDGES",
     "PROBES",
     "CardOptions",
+    "CascadePoint",
+    "CascadeStage",
     "JudgeCalibration",
     "JudgeComparison",
     "LabelSet",
@@ -41,6 +44,7 @@ __all__ = [
     "calibrate_judge",
     "calibration_path",
     "card_path",
+    "cascade_frontier",
     "compare_cards",
     "find_card",
     "find_judge",
@@ -53,7 +57,9 @@ __all__ = [
     "plan_labels",
     "plan_of",
     "require_usable",
+    "run_cascade",
     "run_probes",
+    "stages_of",
     "train_judge",
     "train_on",
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptship.domain import ScorerSpec, digest_of
-from promptship.errors import ScorerSetupError
+from promptship.errors import ReferenceNotFoundError, ScorerSetupError
 from promptship.evalsets import (
     CALIBRATION_ENDING,
     CARD_ENDING,
@@ -43,10 +43,13 @@ def find_card(project: Project, name: str) -> JudgeCard:
     """Load the card of a judge.
 
     Raises:
-        ReferenceNotFoundError: There is no such judge.
-        SourceError: It has no card yet, or one that cannot be read.
+        ReferenceNotFoundError: There is no such judge, or it has no card yet.
+        SourceError: The card cannot be read.
     """
-    return load_card(card_path(project, find_judge(project, name)), root=project.root)
+    path = card_path(project, find_judge(project, name))
+    if not path.is_file():
+        raise ReferenceNotFoundError(f"the judge {name!r} has no card yet", hint=f"promptctl judge card {name}")
+    return load_card(path, root=project.root)
 
 
 def card_path(project: Project, judge: JudgeFile) -> Path:

@@ -227,7 +227,7 @@ def _fit(line: str, width: int) -> list[str]:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    table = [("", "figure", "95 % interval", "n", ""), *rows]
+    table = [("", "figure", "95 % interval", "origins", ""), *rows]
     widths = [max(len(row[column]) for row in table) for column in range(5)]
     for row in table:
         yield "  " + "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
@@ -244,11 +244,11 @@ def render_card_markdown(card: JudgeCard) -> str:
     lines += [f"- {name}: {escape_markdown(said)}" for name, said in facts_of_card(card)]
     for table in tables_of_card(card):
         lines += ["", f"### {escape_markdown(table.title)}", ""]
-        lines += ["| | figure | 95 % interval | n | |", "|---|---:|---:|---:|---|"]
+        lines += ["| | figure | 95 % interval | origins | |", "|---|---:|---:|---:|---|"]
         lines += ["| " + " | ".join(map(escape_markdown, row.cells())) + " |" for row in table.rows]
     if card.reliability:
         lines += ["", "### Reliability: what it says, and what people say", ""]
-        lines += ["| mean score | called good by people | 95 % interval | outputs |", "|---:|---:|---:|---:|"]
+        lines += ["| mean score | called good by people | 95 % interval | origins |", "|---:|---:|---:|---:|"]
         for one in card.reliability:
             cells = CardRow(name=f"{one.score:.2f}", figure=one.good, kind="share").cells()[:4]
             lines.append("| " + " | ".join(map(escape_markdown, cells)) + " |")

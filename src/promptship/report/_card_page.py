@@ -53,7 +53,7 @@ def _section(card: JudgeCard) -> Iterator[str]:
 
 def _table(table: CardTable) -> str:
     scale = f"{table.low:g} to {table.high:g}"
-    head = "".join(f"<th>{escape_html(cell)}</th>" for cell in ("", "figure", "95 % interval", "n", scale, ""))
+    head = "".join(f"<th>{escape_html(cell)}</th>" for cell in ("", "figure", "95 % interval", "origins", scale, ""))
     body = "".join(_row(row, table) for row in table.rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
