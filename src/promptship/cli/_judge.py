@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from promptship.assembly import Workspace
     from promptship.domain import CardFigure, JudgeCard, JudgeFile
     from promptship.judges import (
+        CascadePoint,
         JudgeCalibration,
         JudgeComparison,
         LabellingBudget,
@@ -150,6 +151,41 @@ def compare(
 
 
 @app.command()
+def cascade(
+    context: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="JUDGE...", help="Judges with cards, the cheapest first.")],
+    costs: Annotated[
+        list[float] | None, typer.Option("--cost", metavar="X", help="Of one question to each judge, in their order.")
+    ] = None,
+    *,
+    as_json: _Json = False,
+) -> None:
+    """Say what it saves to ask each next judge only where the one before abstains; nothing is asked."""
+    from promptship.judges import cascade_frontier, find_card, stages_of
+
+    project = open_workspace(context).project
+    cards = [find_card(project, name) for name in names]
+    stages, human, clusters = stages_of(cards, costs or [10.0**place for place in range(len(names))])
+    found = cascade_frontier(stages, human, clusters)
+    if as_json:
+        print_json([_as_json(point) for point in found])
+        return
+    rows = [
+        (
+            f"{point.error:.0%}",
+            *_show(point.agreement)[:2],
+            f"{point.coverage.estimate or 0:.0%}",
+            f"{point.cost:.3g}",
+            " > ".join(f"{share:.0%}" for share in point.reached),
+        )
+        for point in found
+    ]
+    print_table(("allowed error", "agreement", "95 % interval", "decided", "cost", "asked"), rows)
+    alone = ", ".join(f"{stage.name} {stage.cost:.3g}" for stage in stages)
+    note(f"cost of one question: {alone}; thresholds were found on outputs other than those they are measured on")
+
+
+@app.command()
 def train(context: typer.Context, name: _Name, seed: _Seed = 0, *, as_json: _Json = False) -> None:
     """Train a judge on its labels, choosing within nested folds, and keep what it learnt beside its file."""
     import asyncio
@@ -272,6 +308,6 @@ def _show(figure: CardFigure, *, sign: bool = False) -> tuple[str, str, str]:
     return f"{figure.estimate:{mark}.2f}", f"{figure.low:{mark}.2f} to {figure.high:{mark}.2f}", str(figure.n)
 
 
-def _as_json(found: JudgeComparison) -> dict[str, Any]:
+def _as_json(found: JudgeComparison | CascadePoint) -> dict[str, Any]:
     values = {name: getattr(found, name) for name in found.__slots__}
     return {name: value.model_dump() if hasattr(value, "model_dump") else value for name, value in values.items()}
