@@ -307,3 +307,12 @@ class TestComparison:
 
         assert found.finding == "no difference shown"
         assert found.agreement.low < 0 < found.agreement.high
+
+
+def test_one_row_gets_what_it_gets_among_many():
+    data = data_of(120)
+    model = fit_boosted(data.rows, data.human, data.weights, rounds=20)
+
+    alone = [float(model.margin(data.rows[place : place + 1])[0]) for place in range(20)]
+
+    assert alone == pytest.approx(model.margin(data.rows)[:20].tolist())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from promptship.domain import Score, ScoreInput
@@ -144,7 +144,7 @@ def _surface(item: JudgedItem, output: Output) -> list[float]:
 async def _scores(scorers: Sequence[Scorer], item: JudgedItem, output: Output) -> list[float]:
     found = []
     for scorer in scorers:
-        score = scorer.score(ScoreInput(output=output, case=replace(item.case, scorers=())))
+        score = scorer.score(ScoreInput(output=output, case=item.case))
         value = (score if isinstance(score, Score) else await score).value
         found.append(_NO_SCORE if value is None else value)
     return found

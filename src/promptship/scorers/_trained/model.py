@@ -12,7 +12,7 @@ from promptship.scorers._trained.features import FeaturePlan
 from promptship.stats import Calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy import ndarray
@@ -70,6 +70,14 @@ class Tree:
     right: tuple[int, ...]
     value: tuple[float, ...]
 
+    def leaf(self, row: Sequence[float]) -> float:
+        """Return the leaf's value for one row."""
+        node = 0
+        while self.feature[node] >= 0:
+            goes_left = row[self.feature[node]] <= self.threshold[node]
+            node = self.left[node] if goes_left else self.right[node]
+        return self.value[node]
+
     def margin(self, rows: ndarray) -> ndarray:
         """Return the leaf's value for each row; shape (n,)."""
         import numpy as np
@@ -99,6 +107,10 @@ class Boosted:
         """Return the log-odds of each row; shape (n,)."""
         import numpy as np
 
+        if len(rows) == 1:
+            # One answer is scored at a time in a run, and numpy would take a thousand small steps for it.
+            row = rows[0].tolist()
+            return np.asarray([self.base + sum(tree.leaf(row) for tree in self.trees)])
         found = np.full(len(rows), self.base)
         for tree in self.trees:
             found += tree.margin(rows)
