@@ -83,7 +83,7 @@ from promptship.domain.runs import (
     Variant,
     decide_outcome,
 )
-from promptship.domain.scores import Score, ScoreInput, Scorer
+from promptship.domain.scores import Score, ScoreInput, Scorer, Vote
 
 __all__ = [
     "CLOSURE_FORMAT",
@@ -184,6 +184,7 @@ __all__ = [
     "Variant",
     "Verdict",
     "VersionUsed",
+    "Vote",
     "canonical_json",
     "decide_outcome",
     "digest_of",

@@ -11,7 +11,26 @@ if TYPE_CHECKING:
     from promptship.domain.cases import Case, Turn
     from promptship.domain.outputs import Output
 
-__all__ = ["Score", "ScoreInput", "Scorer"]
+__all__ = ["Score", "ScoreInput", "Scorer", "Vote"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """One answer of a judge: what a score is made of, kept so that it can be made anew without a call.
+
+    Attributes:
+        criterion: What was asked: a criterion, an order of two answers, a member of a panel.
+        value: 0 (worst) to 1 (best); None where the answer was no usable verdict.
+        category: The verdict in the judge's own terms, such as an anchor or `refusal`; None where there is none.
+        confidence: 0 to 1; None where the judge does not know.
+        raw: What the judge wrote, as it wrote it.
+    """
+
+    criterion: str
+    value: float | None = None
+    category: str | None = None
+    confidence: float | None = None
+    raw: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +47,8 @@ class Score:
         confidence: 0 to 1; None where the scorer does not know.
         cost_usd: What scoring cost.
         definition: Which definition was computed where libraries differ, such as `bleu[sacrebleu-13a]`.
+        judge: Digest of the judge that gave it; "" for a scorer that asks no model.
+        votes: The answers it was made of; empty for a scorer that asks no model.
     """
 
     value: float | None
@@ -39,6 +60,8 @@ class Score:
     confidence: float | None = None
     cost_usd: float = 0.0
     definition: str = ""
+    judge: str = ""
+    votes: tuple[Vote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

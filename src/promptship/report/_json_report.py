@@ -9,7 +9,17 @@ from promptship.report._reading import add_totals, case_order, gates_of, merge_f
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from promptship.domain import CellRecord, GateVerdict, JsonObject, JsonValue, MetricSummary, Output, Score, Totals
+    from promptship.domain import (
+        CellRecord,
+        GateVerdict,
+        JsonObject,
+        JsonValue,
+        MetricSummary,
+        Output,
+        Score,
+        Totals,
+        Vote,
+    )
     from promptship.report._run_like import RunLike
 
 __all__ = ["cell_as_json", "render_json"]
@@ -173,7 +183,21 @@ def _score(score: Score) -> JsonObject:
         found["category"] = score.category
     if score.definition:
         found["definition"] = score.definition
+    if score.judge:
+        found["judge"] = score.judge
+    if score.votes:
+        found["votes"] = [_vote(vote) for vote in score.votes]
     return found
+
+
+def _vote(vote: Vote) -> JsonObject:
+    return {
+        "criterion": vote.criterion,
+        "value": vote.value,
+        "category": vote.category,
+        "confidence": vote.confidence,
+        "raw": vote.raw,
+    }
 
 
 def _error(record: CellRecord) -> JsonObject | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from promptship.domain import CellError, Output, Score, Step, Usage, VersionUsed
+from promptship.domain import CellError, Output, Score, Step, Usage, VersionUsed, Vote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -254,7 +254,15 @@ def _encode_details(score: Score) -> dict[str, Any]:
         row["$"] = score.cost_usd
     if score.definition:
         row["d"] = score.definition
+    if score.judge:
+        row["j"] = score.judge
+    if score.votes:
+        row["V"] = [_encode_vote(vote) for vote in score.votes]
     return row
+
+
+def _encode_vote(vote: Vote) -> list[Any]:
+    return [vote.criterion, vote.value, vote.category, vote.confidence, vote.raw]
 
 
 def _decode_score(row: int | dict[str, Any]) -> Score:
@@ -270,7 +278,14 @@ def _decode_score(row: int | dict[str, Any]) -> Score:
         confidence=row.get("f"),
         cost_usd=row.get("$", 0.0),
         definition=row.get("d", ""),
+        judge=row.get("j", ""),
+        votes=tuple(map(_decode_vote, row["V"])) if "V" in row else (),
     )
+
+
+def _decode_vote(row: list[Any]) -> Vote:
+    criterion, value, category, confidence, raw = row
+    return Vote(criterion=criterion, value=value, category=category, confidence=confidence, raw=raw)
 
 
 def _decode_usage(row: list[int]) -> Usage:

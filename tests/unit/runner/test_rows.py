@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from runner_kit import make_case
 
-from promptship.domain import CellError, Output, Score, Step, Usage, VersionUsed
+from promptship.domain import CellError, Output, Score, Step, Usage, VersionUsed, Vote
 from promptship.runner._codec import (
     decode_case,
     decode_error,
@@ -63,6 +63,14 @@ outputs = st.builds(
     logprob_mean=st.none() | figures,
     choice_logprobs=st.dictionaries(texts, figures, max_size=3),
 )
+votes = st.builds(
+    Vote,
+    criterion=texts,
+    value=st.none() | st.floats(min_value=0, max_value=1),
+    category=st.none() | texts,
+    confidence=st.none() | figures,
+    raw=texts,
+)
 scores = st.builds(
     Score,
     value=st.none() | st.floats(min_value=0, max_value=1),
@@ -74,6 +82,8 @@ scores = st.builds(
     confidence=st.none() | figures,
     cost_usd=st.floats(min_value=0, max_value=10),
     definition=texts,
+    judge=texts,
+    votes=st.lists(votes, max_size=3).map(tuple),
 )
 
 
@@ -103,6 +113,11 @@ def test_an_output_comes_back_as_it_was(output: Output) -> None:
 def test_scores_come_back_as_they_were(given_scores: dict[str, Score], names: list[str]) -> None:
     row = _there_and_back(encode_scores("passed", given_scores, names, None))
     assert decode_scores(row, names) == given_scores
+
+
+def test_a_score_that_no_judge_gave_has_no_keys_of_judges() -> None:
+    row = encode_scores("failed", {"a": Score(value=0.5, passed=False, reason="half")}, ["a"], None)
+    assert row["s"] == [{"v": 0.5, "p": False, "r": "half"}]
 
 
 @settings(deadline=None)
@@ -142,4 +157,5 @@ def test_defaults_take_no_room() -> None:
 def test_every_field_of_output_and_score_is_tried_above() -> None:
     """A field added to the domain must not be dropped in silence."""
     assert len(fields(Output)) == 16
-    assert len(fields(Score)) == 9
+    assert len(fields(Score)) == 11
+    assert len(fields(Vote)) == 5
