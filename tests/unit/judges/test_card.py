@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import numpy as np
 import pytest
 from judge_kit import RuleJudge
 
-from promptship.domain import JudgeCard
+from promptship.domain import JudgeCard, Score
 from promptship.errors import UsageError
 from promptship.judges import CardOptions, OpenJudge, Ruling, gather_labels, make_card
 from promptship.judges._figures import ac1_of, alpha_of, auroc_of, kappa_of
@@ -230,3 +231,33 @@ async def test_weights_count_as_often_as_they_say(bench, rated):
     card = await card_of(bench, rated, rule, labels=labels)
 
     assert card.figures["agreement"].estimate == pytest.approx(1 - 20 / 60)
+
+
+class PairJudge(RuleJudge):
+    """Prefers the longer of two answers; with a head start the first one, whatever it is."""
+
+    def __init__(self, head_start):
+        super().__init__(len)
+        self.head_start = head_start
+
+    def score(self, item):
+        first, second = len(item.output.text) + self.head_start, len(item.case.expected)
+        return Score(value=float(first >= second), passed=first >= second)
+
+
+@pytest.mark.parametrize(("head_start", "steady"), [(0, 1.0), (100, 0.0)])
+async def test_the_order_of_a_pair_is_probed(bench, head_start, steady):
+    texts = [("word " * (place % 4 + 1), "word " * 6 + "again" * (place % 2 * 3)) for place in range(40)]
+    made = [(one, "bad") if place % 3 else (other, "good") for place, (one, other) in enumerate(texts)]
+    file = bench.judge(made, model="fast")
+    lines = [json.loads(line) for line in (bench.root / "items.jsonl").read_text().splitlines()]
+    for line, (one, other), (text, _) in zip(lines, texts, made, strict=True):
+        line["versus"] = other if text == one else one
+    (bench.root / "items.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    labels = gather_labels(file, root=bench.root)
+
+    card = await make_card(OpenJudge(file=file, scorer=PairJudge(head_start)), labels, CardOptions())
+
+    consistency = card.figures["order_consistency"]
+    assert consistency.estimate == steady
+    assert consistency.high - consistency.low > 0.05
