@@ -52,7 +52,14 @@ class OpenJudge:
             good = None
         elif self.file.threshold is not None and not self.abstains:
             good = value >= self.file.threshold
-        return Ruling(raw=score.value, score=value, good=good, cost_usd=score.cost_usd, reason=score.reason)
+        return Ruling(
+            raw=score.value,
+            score=value,
+            good=good,
+            cost_usd=score.cost_usd,
+            reason=score.reason,
+            judge=score.judge,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,7 @@ class Ruling:
         good: Its verdict; None where it abstains.
         cost_usd: What it cost.
         reason: In its words.
+        judge: Digest that the score cites; "" for a scorer that cites none.
     """
 
     raw: float | None
@@ -72,6 +80,7 @@ class Ruling:
     good: bool | None
     cost_usd: float = 0.0
     reason: str = ""
+    judge: str = ""
 
 
 async def ask_judge(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from promptship.domain import Admission, CardFigure, CardLabels, CardMark, CardSlice, JudgeCard
+from promptship.errors import UsageError
 from promptship.judges._ask import ask_judge
 from promptship.judges._ceiling import human_ceiling
 from promptship.judges._figures import (
@@ -149,7 +150,7 @@ def _assemble(
     file = judge.file
     return JudgeCard(
         name=file.name,
-        judge=judge.digest,
+        judge=_cited(rulings) or judge.digest,
         type=file.type,
         model=file.model,
         policy=file.policy,
@@ -167,6 +168,21 @@ def _assemble(
         marks=tuple(_mark(one, ruling) for one, ruling in zip(labels.items, rulings, strict=True)),
         notes=(*labels.notes, *_notes(judge, labels)),
     )
+
+
+def _cited(rulings: Sequence[Ruling]) -> str:
+    """Return the digest that all scores cite; "" where they cite none.
+
+    Raises:
+        UsageError: They cite several: the model was changed while the judge was asked.
+    """
+    cited = {ruling.judge for ruling in rulings if ruling.judge}
+    if len(cited) > 1:
+        raise UsageError(
+            f"the scores cite {len(cited)} judges: what judges was changed while it was asked",
+            hint="make the card anew",
+        )
+    return next(iter(cited), "")
 
 
 def _marks_of(decided: Sequence[tuple[LabelledItem, Ruling]]) -> Marks:

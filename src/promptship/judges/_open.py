@@ -16,7 +16,7 @@ from promptship.evalsets import (
     load_judge_file,
 )
 from promptship.judges._ask import OpenJudge, Ruling, judge_digest
-from promptship.scorers import build_scorer, list_scorers, load_trained_model
+from promptship.scorers import build_scorer, list_scorers, load_trained_model, trained_digest
 from promptship.stats import Calibration
 
 if TYPE_CHECKING:
@@ -101,19 +101,16 @@ def open_judge(
 
 
 def _open_trained(judge: JudgeFile, model: TrainedModel, context: ScorerContext) -> OpenJudge:
-    content = model.as_json()
-    # What it says of single training items is no part of what it is.
-    known = {key: value for key, value in content.items() if key != "held_out"}
     if model.policy_digest != digest_of(judge.policy):
         raise ScorerSetupError(
             f"{judge.path}: the judge was trained on labels of another policy than the one stated",
             hint=f"label by the new policy and train anew: promptctl judge train {judge.name}",
         )
-    spec = ScorerSpec(type=TRAINED, name=judge.name, value=content, has_value=True, path=judge.path, line=1)
+    spec = ScorerSpec(type=TRAINED, name=judge.name, value=model.as_json(), has_value=True, path=judge.path, line=1)
     return OpenJudge(
         file=judge,
         scorer=build_scorer(spec, context),
-        digest=digest_of({"judge": judge_digest(judge), "model": known}),
+        digest=trained_digest(model),
         abstains=True,
         held_out={key: Ruling(raw=one.chance, score=one.chance, good=one.good) for key, one in model.held_out.items()},
     )

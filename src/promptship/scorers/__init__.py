@@ -35,6 +35,7 @@ from promptship.scorers._trained.model import (
     Tree,
     load_trained_model,
     sureness,
+    trained_digest,
 )
 from promptship.scorers.trained import open_feature_tools
 
@@ -70,4 +71,5 @@ __all__ = [
     "score",
     "sureness",
     "text_of",
+    "trained_digest",
 ]

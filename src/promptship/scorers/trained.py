@@ -9,7 +9,7 @@ from promptship.domain import JudgedItem, Output, Score
 from promptship.errors import ScorerSetupError, UsageError
 from promptship.scorers._criterion import Criterion, ScorerExample, ScorerFactory, ScorerInfo, ThresholdInfo, shorten
 from promptship.scorers._trained.features import FeatureTools, compute_features, compute_surface
-from promptship.scorers._trained.model import load_trained_model, parse_trained_model
+from promptship.scorers._trained.model import load_trained_model, parse_trained_model, trained_digest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -31,6 +31,7 @@ class _TrainedJudge(Criterion):
         self._model = model
         self._tools = tools
         self._threshold = threshold
+        self._digest = trained_digest(model, threshold)
 
     def check(self, case: Case) -> None:
         """See `Criterion.check`."""
@@ -68,7 +69,14 @@ class _TrainedJudge(Criterion):
         if good is None:
             reason = f"{reason}: too unsure to be wrong in at most {self._model.error:.0%}"
         definition = f"trained-judge[{self._model.labels_digest[7:19] or self._model.name}]"
-        return Score(value=chance, passed=good, reason=shorten(reason), confidence=sure, definition=definition)
+        return Score(
+            value=chance,
+            passed=good,
+            reason=shorten(reason),
+            confidence=sure,
+            definition=definition,
+            judge=self._digest,
+        )
 
 
 def open_feature_tools(plan: FeaturePlan, context: ScorerContext) -> FeatureTools:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from promptship.domain import digest_of
 from promptship.errors import SourceError, UsageError
 from promptship.scorers._trained.features import FeaturePlan
 from promptship.stats import Calibration
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
-    from promptship.domain import JsonObject
+    from promptship.domain import Digest, JsonObject
 
 __all__ = [
     "Boosted",
@@ -28,6 +29,7 @@ __all__ = [
     "load_trained_model",
     "parse_trained_model",
     "sureness",
+    "trained_digest",
 ]
 
 _LARGEST_BYTES = 200_000_000
@@ -219,6 +221,20 @@ class TrainedModel:
             "policy_digest": self.policy_digest,
             "held_out": held_out,
         }
+
+
+def trained_digest(model: TrainedModel, threshold: float | None = None) -> Digest:
+    """Return the digest of a trained judge: all that decides a verdict, and the policy of its labels.
+
+    Args:
+        model: The judge.
+        threshold: One that an evalset puts in the place of its own; None for its own.
+    """
+    # What it says of single training items is no part of what it is.
+    content: JsonObject = {key: value for key, value in model.as_json().items() if key not in {"held_out", "name"}}
+    if threshold is not None:
+        content["threshold"] = float(threshold)
+    return digest_of(content)
 
 
 def sureness(chance: float, threshold: float) -> float:
