@@ -88,6 +88,7 @@ async def make_card(
     """
     require_usable(labels)
     rulings = await _rule(judge, labels, on_progress)
+    # Labels come first: a probe costs as much as the labels do, and says nothing of a judge that is refused.
     probes: list[CardProbe] = []
     if options.probes:
         probes = await run_probes(
@@ -276,6 +277,8 @@ def _too_low(kappa: CardFigure, at_least: float) -> str:
         return "kappa is not determined: the judge decided nothing, or only items of one class"
     if kappa.estimate < at_least:
         return f"kappa is {kappa.estimate:.2f}, below {at_least:g}"
+    # The estimate meets the bar, and the interval only has to exclude chance: a bar on the low end would take some
+    # two hundred labels to clear for a judge as good as people are, and nobody would label them.
     if kappa.low is None or kappa.low <= 0:
         return f"kappa is {kappa.estimate:.2f}, which {kappa.n} origins do not tell from chance"
     return ""

@@ -34,6 +34,7 @@ def human_ceiling(labels: LabelSet) -> dict[str, CardFigure]:
     for number, rated in enumerate(labels.ratings):
         for rater, rating in rated.items():
             rest = _majority({name: one for name, one in rated.items() if name != rater})
+            # A rater is never held against a majority that includes the rater: with three it would be two thirds won.
             if rest is not None and rating != "unsure":
                 human.append(rest)
                 other.append(rating == "good")

@@ -93,6 +93,7 @@ def gather_labels(judge: JudgeFile, *, root: Path, purpose: Purpose = "card") ->
     offered = _load_items(judge, root)
     labels = [label for file in judge.labels for label in load_labels(Path(file), root=root)]
     _check_labels(labels, {item.key for item in offered}, judge)
+    # A label of an escalated output says much of that output and little of the others, so who sees it has to say so.
     kept, notes = _keep_sampled(labels, purpose)
     rated: dict[tuple[str, str], list[Label]] = defaultdict(list)
     for label in kept:
@@ -196,10 +197,12 @@ def _labelled(item: JudgedItem, labels: Sequence[Label]) -> LabelledItem | None:
     votes = Counter(label.rating for label in labels)
     if votes["good"] == votes["bad"]:
         return None
+    # All raters of an output saw it for one reason, so any of their labels has its propensity.
     propensity = next((label.propensity for label in labels if label.propensity is not None), 1.0)
     return LabelledItem(
         item=item,
         good=votes["good"] > votes["bad"],
+        # Horvitz and Thompson's weight: an output that one in five of its kind was labelled stands for five.
         weight=1.0 / propensity,
         ratings=_ratings(labels),
         cluster=item.case.cluster or f"case {item.case.id}",

@@ -102,6 +102,7 @@ def _best_cut(values: ndarray, human: ndarray, weights: ndarray) -> tuple[float,
     best = (-1.0, np.inf, 1)
     for sign in (1, -1):
         signed = sign * values
+        # Infinity stands for the judge that never says good, the best one where most outputs are bad.
         for threshold in [*np.unique(signed), np.inf]:
             right = float(weights[(signed >= threshold) == (human > 0)].sum())
             best = max(best, (right, float(threshold), sign), key=lambda one: one[0])

@@ -231,9 +231,12 @@ def _fit(data: TrainingData, plan: TrainingPlan, *, seed: int, **known: Any) -> 
     found = [
         (_held_out_margins(data, candidate, folds), candidate) for candidate in plan.candidates(has_vectors=has_vectors)
     ]
+    # By log-loss and not by hits: of some hundred labels hits are a coarse figure that ties.
     margins, candidate = min(found, key=lambda one: _log_loss(one[0], data))
+    # The map is fitted to margins of folds, not of the model itself, which is sure of what it has seen.
     calibration = fit_map(plan.calibrate, margins, data.human, data.weights)
     chances = calibration.apply(margins)
+    # Of two answers neither is the better one by its place, so the threshold of a pair is fixed.
     threshold = 0.5 if data.is_pairwise else find_threshold(chances, data.human, data.weights)
     columns, mean, scale, learner = _fit_candidate(data, candidate)
     model = TrainedModel(
