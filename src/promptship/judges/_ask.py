@@ -103,6 +103,7 @@ async def ask_judge(
         UsageError: The judge's scorer cannot judge such outputs.
     """
     scorer = judge.anew if anew and judge.anew is not None else judge.scorer
+    # The hub keeps the provider's pace; this only keeps ten thousand items from being prompts in memory at once.
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(item: JudgedItem) -> Ruling:

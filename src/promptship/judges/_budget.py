@@ -167,6 +167,7 @@ def _gain(stratum: Stratum, more: int) -> float:
 
 def _variance(stratum: Stratum, more: int) -> float:
     labelled = stratum.labelled + more
+    # Plus two, as for a share with Jeffreys' prior: a stratum without labels has a wide share, not an unknown one.
     return stratum.items**2 * stratum.good * (1 - stratum.good) / (labelled + 2)
 
 

@@ -137,6 +137,7 @@ def find_threshold(chances: ndarray, human: ndarray, weights: ndarray) -> float:
     """
     import numpy as np
 
+    # Errors of both kinds weigh alike, however many labelled outputs are good: raters are often given bad ones first.
     levels = np.unique(chances)
     cuts = np.concatenate([[levels[0]], (levels[1:] + levels[:-1]) / 2])
     good, bad = float(weights[human > 0].sum()), float(weights[human <= 0].sum())

@@ -156,6 +156,7 @@ def _find_least(stages: Sequence[CascadeStage], human: ndarray, error: float) ->
     least: list[float] = []
     waiting = np.ones(len(human), dtype=bool)
     for stage in stages[:-1]:
+        # Only what reaches a stage may set its threshold: the easy part is gone, and with it its low error.
         answers = waiting & ~np.isnan(stage.good)
         found = None
         if answers.any():

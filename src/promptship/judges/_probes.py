@@ -162,6 +162,7 @@ async def _run_probe(
     elif judge.held_out:
         # What is compared are two answers of one model, so its ruling as it is and not the one of a fold.
         before = await ask_judge(judge, [one.item for one, _, _ in kept], on_progress=on_progress)
+    # Where the two answers have changed places, a steady judge prefers the other place.
     if probe.swaps:
         after = [_opposite(ruling) for ruling in after]
     return _summarise(probe, [one.cluster for one, _, _ in kept], before, after)

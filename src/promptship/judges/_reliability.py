@@ -74,6 +74,7 @@ def _bins(scores: ndarray) -> list[ndarray]:
     """Return places of items by score; equal scores share a bin, since nothing orders them."""
     import numpy as np
 
+    # Of equal mass: bins of equal width leave most of a judge's scores, which sit at the ends, in two of them.
     order = np.argsort(scores, kind="stable")
     edges = np.unique(np.quantile(scores, np.linspace(0, 1, min(_BINS, max(1, len(scores) // _FEWEST_IN_BIN)) + 1)))
     inner = np.searchsorted(scores[order], edges[1:-1], side="right")
