@@ -24,6 +24,7 @@ from promptship.cli import (
     _mutate,
     _power,
     _prompts,
+    _review,
     _run,
     _runs,
     _schema,
@@ -90,6 +91,7 @@ app.command("coverage", rich_help_panel=_EVALUATION)(_coverage.coverage)
 app.command("mutate", rich_help_panel=_EVALUATION)(_mutate.mutate)
 app.command("power", rich_help_panel=_EVALUATION)(_power.power)
 app.add_typer(_judge.app, name="judge", rich_help_panel=_EVALUATION)
+app.add_typer(_review.app, name="review", rich_help_panel=_EVALUATION)
 app.command("score", rich_help_panel=_EVALUATION)(_score.score)
 app.command("schema", rich_help_panel=_EVALUATION)(_schema.schema)
 app.add_typer(_models.app, name="models", rich_help_panel=_MODELS)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from promptship.cli._console import note, open_workspace, print_json, print_table, terminal_width, wants_color
+
+if TYPE_CHECKING:
+    from promptship.project import Project
 
 __all__ = ["app"]
 
@@ -80,6 +83,7 @@ def show(
 def open_page(
     context: typer.Context,
     run: _Run = "last",
+    judge: Annotated[str | None, typer.Option(metavar="NAME", help="Rate by the policy of this judge.")] = None,
     *,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Write the page and print its path.")] = False,
 ) -> None:
@@ -89,9 +93,10 @@ def open_page(
     from promptship.report import render_html, write_report
     from promptship.runner import find_run
 
-    found = find_run(open_workspace(context).project.runs_dir, run)
+    project = open_workspace(context).project
+    found = find_run(project.runs_dir, run)
     path = found.directory / "report.html"
-    write_report(path, render_html([found]))
+    write_report(path, render_html([found], policy=_policy_of(project, judge)))
     typer.echo(str(path))
     if not no_browser and not webbrowser.open(path.as_uri()):
         note("no browser was found; open the file by hand")
@@ -105,18 +110,29 @@ def export(
     file_format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="FORMAT", help="csv, jsonl, parquet, junit, markdown or html; by the ending if none."
+            "--format",
+            metavar="FORMAT",
+            help="csv, xlsx, jsonl, parquet, junit, markdown or html; by the ending if none.",
         ),
     ] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="csv, xlsx: N outputs drawn at random, for people to rate.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    judge: Annotated[
+        str | None, typer.Option(metavar="NAME", help="csv, xlsx, html: rate by the policy of this judge.")
+    ] = None,
 ) -> None:
-    """Write a run's rows to a file for other tools."""
-    from promptship.report import export_run
+    """Write a run's rows to a file for other tools, or for people to rate."""
+    from promptship.report import RatingSheet, export_run
     from promptship.runner import find_run
 
     endings = {".md": "markdown", ".xml": "junit"}
     chosen = file_format or endings.get(output.suffix, output.suffix.removeprefix("."))
-    found = find_run(open_workspace(context).project.runs_dir, run)
-    export_run(found, chosen, output)  # type: ignore[arg-type]  # it refuses what is no format itself
+    project = open_workspace(context).project
+    found = find_run(project.runs_dir, run)
+    sheet = RatingSheet(policy=_policy_of(project, judge), sample=sample, seed=seed)
+    export_run(found, chosen, output, rating=sheet)  # type: ignore[arg-type]  # it refuses what is no format itself
     typer.echo(str(output))
 
 
@@ -135,3 +151,12 @@ def rm(
         typer.confirm(f"delete {', '.join(runs)}?", abort=True, err=True)
     for run in runs:
         note(f"deleted {remove_run(runs_dir, run)}")
+
+
+def _policy_of(project: Project, judge: str | None) -> str:
+    """Return what raters are told by a judge's file; "" where no judge is named."""
+    if judge is None:
+        return ""
+    from promptship.judges import find_judge
+
+    return find_judge(project, judge).policy

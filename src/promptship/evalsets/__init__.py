@@ -18,6 +18,7 @@ from promptship.evalsets._judge_files import (
 )
 from promptship.evalsets._labels import items_schema, labels_schema, load_items, load_labels
 from promptship.evalsets._outputs import StoredOutputs, load_outputs
+from promptship.evalsets._ratings import Ratings, load_ratings
 from promptship.evalsets._schema import case_schema, evalset_schema, outputs_schema
 from promptship.evalsets._scorers import parse_scorer
 from promptship.evalsets._selection import Selection, select_cases
@@ -30,6 +31,7 @@ __all__ = [
     "MODEL_ENDING",
     "CaseSet",
     "Evalset",
+    "Ratings",
     "Selection",
     "StoredOutputs",
     "case_schema",
@@ -46,6 +48,7 @@ __all__ = [
     "load_judge_file",
     "load_labels",
     "load_outputs",
+    "load_ratings",
     "outputs_schema",
     "parse_scorer",
     "parse_shorthand",

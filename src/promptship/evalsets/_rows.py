@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from promptship.evalsets._files import SourceFile
     from promptship.evalsets._problems import ProblemList
 
-__all__ = ["ENDINGS", "RowReader", "find_reader"]
+__all__ = ["ENDINGS", "RowReader", "find_reader", "read_csv_records"]
 
 RowReader: TypeAlias = "Callable[[SourceFile, ProblemList, Collection[str], bool], Iterator[tuple[Any, RowSpot]]]"
 """Takes a file, a list for its problems, the names of scorers already taken, and whether to look for every fault."""
@@ -67,7 +67,7 @@ def _read_csv(
     taken: Collection[str],
     strict: bool,  # noqa: ARG001, FBT001 - there is only one way to read a table
 ) -> Iterator[tuple[Any, RowSpot]]:
-    records = _csv_records(file, problems)
+    records = read_csv_records(file, problems)
     header = next(records, None)
     if header is None:
         return
@@ -89,12 +89,14 @@ def _read_csv(
         yield row, RowSpot(file.shown, line)
 
 
-def _csv_records(file: SourceFile, problems: ProblemList) -> Iterator[tuple[int, list[str]]]:
+def read_csv_records(
+    file: SourceFile, problems: ProblemList, *, delimiter: str = ","
+) -> Iterator[tuple[int, list[str]]]:
     """Yield records with the line on which each begins; empty lines are skipped."""
     if csv.field_size_limit() < LONGEST_LINE:
         # The limit is one for the process, and its default of 128 KB is less than a long document.
         csv.field_size_limit(LONGEST_LINE)
-    reader = csv.reader(_text_lines(file, problems), strict=True)
+    reader = csv.reader(_text_lines(file, problems), strict=True, delimiter=delimiter)
     while True:
         line = reader.line_num + 1
         try:

@@ -13,9 +13,12 @@ from promptship.judges._compare import JudgeComparison, compare_cards
 from promptship.judges._figures import auroc_of
 from promptship.judges._folds import folds_of
 from promptship.judges._gather import LabelledItem, LabelSet, Purpose, gather_labels, require_usable
+from promptship.judges._import import ImportedLabels, ImportOptions, MatchedLabels, import_ratings, match_labels
+from promptship.judges._label_store import LabelChanges, LabelFiles, LabelStore, label_files, label_row
 from promptship.judges._nulls import NULL_JUDGES
 from promptship.judges._open import calibration_path, card_path, find_card, find_judge, model_path, open_judge
 from promptship.judges._probes import PROBES, Probe, run_probes
+from promptship.judges._run_outputs import RunOutput, item_row, outputs_of
 from promptship.judges._train import Training, TrainingData, TrainingPlan, plan_of, train_judge, train_on
 
 __all__ = [
@@ -24,17 +27,24 @@ __all__ = [
     "CardOptions",
     "CascadePoint",
     "CascadeStage",
+    "ImportOptions",
+    "ImportedLabels",
     "JudgeCalibration",
     "JudgeComparison",
+    "LabelChanges",
+    "LabelFiles",
     "LabelSet",
+    "LabelStore",
     "LabelledItem",
     "LabellingBudget",
     "MapName",
+    "MatchedLabels",
     "NextLabel",
     "OpenJudge",
     "Probe",
     "Purpose",
     "Ruling",
+    "RunOutput",
     "Stratum",
     "Training",
     "TrainingData",
@@ -50,10 +60,16 @@ __all__ = [
     "find_judge",
     "folds_of",
     "gather_labels",
+    "import_ratings",
+    "item_row",
     "judge_digest",
+    "label_files",
+    "label_row",
     "make_card",
+    "match_labels",
     "model_path",
     "open_judge",
+    "outputs_of",
     "plan_labels",
     "plan_of",
     "require_usable",

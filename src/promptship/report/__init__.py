@@ -31,14 +31,17 @@ from promptship.report._html import render_html, write_html
 from promptship.report._json_report import render_json
 from promptship.report._junit import render_junit
 from promptship.report._markdown import render_markdown
-from promptship.report._reading import as_text, explain
+from promptship.report._rating_sheet import RATING_COLUMNS, RatingSheet
+from promptship.report._reading import as_text, explain, output_digest
 from promptship.report._run_like import RunLike
 from promptship.report._terminal import render_terminal, render_verdict
 
 __all__ = [
     "DIFF_MARKER",
     "EXPORT_FORMATS",
+    "RATING_COLUMNS",
     "ExportFormat",
+    "RatingSheet",
     "RunLike",
     "as_text",
     "escape_ci_log",
@@ -50,6 +53,7 @@ __all__ = [
     "explain",
     "export_run",
     "fence_markdown",
+    "output_digest",
     "render_card_html",
     "render_card_markdown",
     "render_card_terminal",

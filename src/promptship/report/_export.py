@@ -13,6 +13,8 @@ from promptship.report._html import render_html
 from promptship.report._json_report import cell_as_json
 from promptship.report._junit import render_junit
 from promptship.report._markdown import render_markdown
+from promptship.report._rating_sheet import RatingSheet
+from promptship.report._xlsx import write_xlsx
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,22 +24,30 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPORT_FORMATS", "ExportFormat", "export_run"]
 
-ExportFormat = Literal["csv", "jsonl", "parquet", "junit", "markdown", "html"]
+_SHEETS = ("csv", "xlsx")
+ExportFormat = Literal["csv", "xlsx", "jsonl", "parquet", "junit", "markdown", "html"]
 
 
-def export_run(run: RunLike, format: ExportFormat, path: Path) -> None:  # noqa: A002 - the word of the command line
+def export_run(
+    run: RunLike,
+    format: ExportFormat,  # noqa: A002 - the word of the command line
+    path: Path,
+    *,
+    rating: RatingSheet | None = None,
+) -> None:
     """Write a run to `path`; an existing file is replaced only by a whole one.
 
     Args:
         run: The run.
-        format: `csv` and `parquet` hold the columns of `to_frame`, `jsonl` a cell's object per line; `junit`,
-            `markdown` and `html` are reports.
+        format: `csv`, `xlsx` and `parquet` hold the columns of `to_frame`, the first two also those that a person
+            rates in; `jsonl` holds a cell's object per line; `junit`, `markdown` and `html` are reports.
         path: Where to; folders on the way are made.
+        rating: What a person is to rate, in `csv`, `xlsx` and `html`; None for every output by no stated policy.
 
     Raises:
-        UsageError: An unknown format.
+        UsageError: An unknown format, a sample of one that has all rows, or more rows than a format can hold.
         StorageError: The file cannot be written.
-        MissingExtraError: `parquet` needs pandas and pyarrow.
+        MissingExtraError: `parquet` needs pandas and pyarrow, `xlsx` openpyxl.
     """
     writer = _WRITERS.get(format)
     if writer is None:
@@ -45,8 +55,11 @@ def export_run(run: RunLike, format: ExportFormat, path: Path) -> None:  # noqa:
         raise UsageError(
             f"no export format {format!r}{did_you_mean(format, EXPORT_FORMATS)}", hint=f"known formats: {known}"
         )
+    sheet = rating or RatingSheet()
+    if sheet.sample is not None and format not in _SHEETS:
+        raise UsageError(f"{format} holds every output", hint=f"a sample is drawn for {' and '.join(_SHEETS)}")
     with atomic_file(path) as file:
-        writer(run, file)
+        writer(run, file, sheet)
 
 
 class _Utf8:
@@ -59,36 +72,37 @@ class _Utf8:
         return self._file.write(text.encode())
 
 
-def _write_csv(run: RunLike, file: IO[bytes]) -> None:
-    write_csv(run, _Utf8(file))
+def _write_csv(run: RunLike, file: IO[bytes], rating: RatingSheet) -> None:
+    write_csv(run, _Utf8(file), rating)
 
 
-def _write_jsonl(run: RunLike, file: IO[bytes]) -> None:
+def _write_jsonl(run: RunLike, file: IO[bytes], _: RatingSheet) -> None:
     for record in run.records():
         file.write(orjson.dumps(cell_as_json(run, record), option=orjson.OPT_APPEND_NEWLINE))
 
 
-def _write_parquet(run: RunLike, file: IO[bytes]) -> None:
+def _write_parquet(run: RunLike, file: IO[bytes], _: RatingSheet) -> None:
     try:
         to_frame(run).to_parquet(file, index=False, engine="pyarrow")
     except ImportError as error:
         raise MissingExtraError("pyarrow", extra="eval", needed_for="the export format 'parquet'") from error
 
 
-def _write_junit(run: RunLike, file: IO[bytes]) -> None:
+def _write_junit(run: RunLike, file: IO[bytes], _: RatingSheet) -> None:
     file.write(render_junit([run]).encode())
 
 
-def _write_markdown(run: RunLike, file: IO[bytes]) -> None:
+def _write_markdown(run: RunLike, file: IO[bytes], _: RatingSheet) -> None:
     file.write(render_markdown([run]).encode())
 
 
-def _write_html(run: RunLike, file: IO[bytes]) -> None:
-    file.write(render_html([run]))
+def _write_html(run: RunLike, file: IO[bytes], rating: RatingSheet) -> None:
+    file.write(render_html([run], policy=rating.policy))
 
 
-_WRITERS: dict[str, Callable[[RunLike, IO[bytes]], None]] = {
+_WRITERS: dict[str, Callable[[RunLike, IO[bytes], RatingSheet], None]] = {
     "csv": _write_csv,
+    "xlsx": write_xlsx,
     "jsonl": _write_jsonl,
     "parquet": _write_parquet,
     "junit": _write_junit,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from promptship.errors import MissingExtraError
 from promptship.report._escaping import escape_csv
-from promptship.report._reading import as_text, case_order, variant_label
+from promptship.report._rating_sheet import RATING_COLUMNS
+from promptship.report._reading import as_text, case_order, output_digest, variant_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from promptship.domain import CellRecord, JsonValue, Score, Variant
+    from promptship.report._rating_sheet import RatingSheet
     from promptship.report._run_like import RunLike
 
-__all__ = ["to_frame", "write_csv"]
+__all__ = ["sheet_rows", "to_frame", "write_csv"]
 
 # Beyond it a column of 64-bit integers or floats would change the value.
 _LARGE = 2**63
@@ -49,6 +51,7 @@ _FIXED = {
     "place": "string",
     "output": "string",
     "expected": "string",
+    "output_digest": "string",
     "finish_reason": "string",
     "served_model": "string",
     "provenance": "string",
@@ -70,6 +73,7 @@ _SCORE_PARTS: dict[str, tuple[str, Callable[[Score], _Cell]]] = {
     "reason": ("string", lambda score: score.reason),
     "measure": ("Float64", lambda score: score.measure),
     "category": ("string", lambda score: score.category),
+    "judge": ("string", lambda score: score.judge or None),
 }
 
 
@@ -78,12 +82,13 @@ def to_frame(run: RunLike) -> pd.DataFrame:
 
     Columns, all of nullable types:
         `run_id, evalset, case_id, variant, prompt, digest, model, repeat` (0-based), `outcome` (passed, failed, error,
-        unscored), `passed` (missing unless passed or failed), `cluster, place, output, expected, finish_reason,
-        served_model, provenance, prompt_tokens, completion_tokens, cached_tokens, cost_usd` (as if nothing had been
-        cached), `latency_s, calls, cached_calls, error_kind, error_message, error_scorer`; then
+        unscored), `passed` (missing unless passed or failed), `cluster, place, output, expected, output_digest` (what
+        labels know the output by), `finish_reason, served_model, provenance, prompt_tokens, completion_tokens,
+        cached_tokens, cost_usd` (as if nothing had been cached), `latency_s, calls, cached_calls, error_kind,
+        error_message, error_scorer`; then
         `input.NAME` per input (string, boolean, Int64 or Float64 where all values are; else compact JSON),
         `tag.NAME` per tag, and per scorer `score.NAME` (0 to 1), `passed.NAME, reason.NAME, measure.NAME,
-        category.NAME`.
+        category.NAME`, and where a judge gave the scores its digest, `judge.NAME`.
         Values that are no text stand in `output` and `expected` as compact JSON.
 
     Raises:
@@ -106,7 +111,7 @@ def to_frame(run: RunLike) -> pd.DataFrame:
     return pd.DataFrame(frame, columns=list(columns))
 
 
-def write_csv(run: RunLike, file: TextSink) -> None:
+def write_csv(run: RunLike, file: TextSink, rating: RatingSheet | None = None) -> None:
     """Write the columns of `to_frame` as CSV, one cell at a time, in the order of the run's journal.
 
     Text that a spreadsheet would take for a formula gets a leading apostrophe. Missing values are empty cells.
@@ -114,14 +119,28 @@ def write_csv(run: RunLike, file: TextSink) -> None:
     Args:
         run: The run; read twice, first for its columns.
         file: A text file opened with `newline=""`, or anything to write text to.
+        rating: Columns for a person to rate in, after those of the output; None for none.
     """
-    # Read twice rather than held: columns are known only when every cell has been seen.
-    columns = _columns(run, run.records())
     writer = csv.writer(file)
+    columns, rows = sheet_rows(run, rating)
     writer.writerow(map(escape_csv, columns))
-    for record in run.records():
-        row = _row(run, record)
+    for row in rows:
         writer.writerow([_csv_cell(row.get(name)) for name in columns])
+
+
+def sheet_rows(run: RunLike, rating: RatingSheet | None) -> tuple[list[str], Iterator[dict[str, JsonValue]]]:
+    """Return the columns of a sheet, and its rows in the order of the run's journal, without missing values.
+
+    Args:
+        run: The run; read twice, first for its columns, rather than held.
+        rating: What a person rates in; None for the columns of `to_frame` alone.
+    """
+    columns = list(_columns(run, run.records()))
+    if rating is None:
+        return columns, (_row(run, record) for record in run.records())
+    place = columns.index("output_digest") + 1
+    columns[place:place] = RATING_COLUMNS
+    return columns, (_row(run, record) | filled for record, filled in rating.records(run))
 
 
 def _csv_cell(value: JsonValue) -> str:
@@ -137,15 +156,20 @@ def _columns(run: RunLike, records: Iterable[CellRecord]) -> dict[str, str | Non
     inputs: dict[str, None] = {}
     tags: set[str] = set()
     scorers = dict.fromkeys(run.manifest.scorers)
+    judged: set[str] = set()
     for record in records:
         inputs.update(dict.fromkeys(record.inputs))
         tags.update(record.tags)
         scorers.update(dict.fromkeys(record.scores))
+        judged.update(name for name, score in record.scores.items() if score.judge)
     columns: dict[str, str | None] = dict(_FIXED)
     columns |= {f"input.{name}": None for name in sorted(inputs)}
     columns |= {f"tag.{name}": "string" for name in sorted(tags)}
     columns |= {
-        f"{part}.{name}": dtype for name in _scorer_order(run, scorers) for part, (dtype, _) in _SCORE_PARTS.items()
+        f"{part}.{name}": dtype
+        for name in _scorer_order(run, scorers)
+        for part, (dtype, _) in _SCORE_PARTS.items()
+        if part != "judge" or name in judged
     }
     return columns
 
@@ -171,6 +195,7 @@ def _identity(run: RunLike, record: CellRecord, variant: Variant | None) -> dict
         "run_id": run.manifest.run_id,
         "evalset": run.manifest.evalset,
         "case_id": record.key.case_id,
+        "output_digest": output_digest(record),
         "variant": variant_label(run, record),
         "prompt": variant.prompt or None if variant else None,
         "digest": variant.digest or None if variant else None,

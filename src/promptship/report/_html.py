@@ -42,7 +42,7 @@ _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class)\b)", re.MULTILINE)
 
 
-def render_html(runs: Sequence[RunLike]) -> bytes:
+def render_html(runs: Sequence[RunLike], *, policy: str = "") -> bytes:
     """Render runs as one HTML page that needs nothing else: no network, no file beside it.
 
     The page may run its own script only (by hash), load nothing, and never parses text as HTML: what a model wrote
@@ -50,13 +50,14 @@ def render_html(runs: Sequence[RunLike]) -> bytes:
 
     Args:
         runs: The runs of one command, one per evalset; at least one.
+        policy: What people who rate outputs in the page are told; "" where nobody wrote it down.
 
     Returns:
         UTF-8 bytes; above 2 MB of data the data are compressed inside.
     """
     style = "\n".join(_read(name) for name in _STYLES)
     script = _bundle()
-    encoding, data = encode_page_data(page_data(runs))
+    encoding, data = encode_page_data(page_data(runs, policy=policy))
     page = Template(_read("page.html")).substitute(
         policy=escape_html(_policy(style, script)),
         title=escape_html(_title(runs)),

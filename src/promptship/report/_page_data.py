@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from promptship.report._reading import as_text, case_order
+from promptship.domain import digest_of
+from promptship.report._reading import as_text, case_order, output_digest
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -29,9 +30,19 @@ _TIME_DIGITS = 6
 _COST_DIGITS = 10
 
 
-def page_data(runs: Sequence[RunLike]) -> JsonObject:
-    """Return what the page shows of `runs`, in columns; equal runs give equal data, whatever their journal's order."""
-    return {"format": PAGE_FORMAT, "outcomes": list(_OUTCOMES), "runs": [_run(run) for run in runs]}
+def page_data(runs: Sequence[RunLike], *, policy: str = "") -> JsonObject:
+    """Return what the page shows of `runs`, in columns; equal runs give equal data, whatever their journal's order.
+
+    Args:
+        runs: The runs.
+        policy: What people who rate outputs in the page are told; "" where nobody wrote it down.
+    """
+    return {
+        "format": PAGE_FORMAT,
+        "outcomes": list(_OUTCOMES),
+        "policy": {"text": policy, "digest": digest_of(policy)} if policy else None,
+        "runs": [_run(run) for run in runs],
+    }
 
 
 def encode_page_data(data: JsonObject) -> tuple[str, str]:
@@ -124,6 +135,8 @@ def _cells(records: Sequence[CellRecord], places: dict[str, int]) -> JsonObject:
         "repeat": [record.key.repeat for record in records],
         "outcome": [_OUTCOMES.index(record.outcome) for record in records],
         "text": [_shown_text(output) for output in outputs],
+        # Of outputs, not of cells that failed: it is what a rating cites, and its prefix says the same in every row.
+        "digest": [(output_digest(record) or "").removeprefix("sha256:") or None for record in records],
         "latency_s": [round(output.latency_s, _TIME_DIGITS) if output else None for output in outputs],
         "cost_usd": [_cost(output) for output in outputs],
         "tokens_in": [output.usage.prompt_tokens if output else None for output in outputs],

@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from promptship.domain import Totals
+from promptship.domain import Totals, digest_output
+from promptship.errors import CanonicalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,6 +30,7 @@ __all__ = [
     "merge_findings",
     "merge_outcomes",
     "notes_of",
+    "output_digest",
     "reason_of",
     "threshold_of",
     "variant_label",
@@ -161,6 +163,16 @@ def variant_label(run: RunLike, record: CellRecord) -> str:
     """Return the label of the cell's variant."""
     variants = run.manifest.variants
     return variants[record.key.variant].label if record.key.variant < len(variants) else f"#{record.key.variant}"
+
+
+def output_digest(record: CellRecord) -> str | None:
+    """Return the digest that labels know the cell's output by; None where there is no output that could be labelled."""
+    if record.output is None:
+        return None
+    try:
+        return digest_output(record.output)
+    except CanonicalError:
+        return None
 
 
 def differing_slices(run: RunLike) -> list[SliceDifference]:
