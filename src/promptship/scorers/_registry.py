@@ -29,6 +29,7 @@ _FAMILIES = (
     "tools",
     "trajectory",
     "python",
+    "safety",
     "assert_set",
     "markup",
     "sql",
