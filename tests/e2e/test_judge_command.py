@@ -69,6 +69,10 @@ def test_a_judge_is_trained_carded_compared_and_used_in_an_evalset(cli, judges):
     compared = json.loads(cli("judge", "compare", "wrong", "learnt", "--json").stdout)
     assert compared["finding"] == "better"
     assert compared["agreement"]["low"] > 0.5
+    points = json.loads(cli("judge", "cascade", "wrong", "learnt", "--cost", "1", "--cost", "5", "--json").stdout)
+    assert [point["reached"] for point in points] == [[1.0, 1.0]] * len(points)
+    assert points[0]["cost"] == 6
+    assert points[0]["agreement"]["estimate"] > 0.9
 
     (cli.folder / "outputs.jsonl").write_text(json.dumps({"id": "a", "text": reply(1)}) + "\n")
     (cli.folder / "evalsets" / "replies.yaml").write_text(
