@@ -1,8 +1,9 @@
 """Scorers: from an output and a case to a score. Text, structure, tools, operations, functions of one's own.
 
-Here live the types that need no model, and the road by which plug-ins add theirs: an entry point of the group
-`promptship.scorers` that names a module with a mapping `SCORERS` of types to `ScorerFactory`. How scorers are written
-in an evalset belongs to `promptship.evalsets`, when they are called to `promptship.runner`.
+Here live the types, those that measure with a model among them, and the road by which plug-ins add theirs: an entry
+point of the group `promptship.scorers` that names a module with a mapping `SCORERS` of types to `ScorerFactory`. How
+scorers are written in an evalset belongs to `promptship.evalsets`, when they are called to `promptship.runner`, and the
+models themselves to `promptship.models`: scorers get them through `ScorerContext.instruments`.
 
 Metric libraries are imported when a scorer that needs them is built, never before.
 """
@@ -14,6 +15,7 @@ from promptship.scorers._criterion import (
     UNJUDGED,
     Comparison,
     Criterion,
+    InstrumentsNeededError,
     ScorerContext,
     ScorerExample,
     ScorerFactory,
@@ -21,6 +23,7 @@ from promptship.scorers._criterion import (
     ThresholdInfo,
     UnjudgedError,
     fail,
+    require_instruments,
     text_of,
 )
 from promptship.scorers._reference import render_reference
@@ -50,6 +53,7 @@ __all__ = [
     "FeaturePlan",
     "FeatureTools",
     "HeldOut",
+    "InstrumentsNeededError",
     "Linear",
     "Score",
     "ScoreInput",
@@ -68,6 +72,7 @@ __all__ = [
     "load_trained_model",
     "open_feature_tools",
     "render_reference",
+    "require_instruments",
     "score",
     "sureness",
     "text_of",

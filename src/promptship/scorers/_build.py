@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from promptship.domain import Score, Scorer
 from promptship.errors import PromptshipError, ScorerSetupError, did_you_mean
-from promptship.scorers._criterion import UNJUDGED, Criterion, ScorerContext, UnjudgedError, fail, shorten
+from promptship.scorers._criterion import (
+    UNJUDGED,
+    Criterion,
+    InstrumentsNeededError,
+    ScorerContext,
+    UnjudgedError,
+    fail,
+    shorten,
+)
 from promptship.scorers._registry import find_factory
 
 if TYPE_CHECKING:
@@ -47,6 +55,7 @@ def build_scorer(spec: ScorerSpec, context: ScorerContext | None = None) -> Chec
     Raises:
         ScorerSetupError: Unknown type, key or value, a threshold out of range, a broken regular expression or
             schema, a function that cannot be imported. The message begins with `path:line`.
+        InstrumentsNeededError: All is well but that it asks a model and `context` opens none.
         MissingExtraError: The library of a metric is not installed.
 
     Example:
@@ -58,6 +67,8 @@ def build_scorer(spec: ScorerSpec, context: ScorerContext | None = None) -> Chec
     place = f"{spec.path}:{spec.line}: " if spec.path else ""
     try:
         return _build(spec, context or ScorerContext())
+    except InstrumentsNeededError as error:
+        raise InstrumentsNeededError(f"{place}scorer {spec.name!r}: {error}", hint=error.hint) from error
     except ScorerSetupError as error:
         raise ScorerSetupError(f"{place}scorer {spec.name!r}: {error}", hint=error.hint) from error
 

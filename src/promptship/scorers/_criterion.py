@@ -31,6 +31,7 @@ __all__ = [
     "UNJUDGED",
     "Comparison",
     "Criterion",
+    "InstrumentsNeededError",
     "ScorerContext",
     "ScorerExample",
     "ScorerFactory",
@@ -38,6 +39,7 @@ __all__ = [
     "ThresholdInfo",
     "UnjudgedError",
     "fail",
+    "require_instruments",
     "shorten",
     "show",
     "text_of",
@@ -57,6 +59,10 @@ PASSED: Final = Score(value=1.0, passed=True)
 
 class UnjudgedError(Exception):
     """The output cannot be judged (too large, too deep, too slow): it fails, with `not-` and without."""
+
+
+class InstrumentsNeededError(ScorerSetupError):
+    """The scorer is written well, and asks a model where none may be opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +125,7 @@ class ScorerInfo:
         measure: What the measure is and its unit; "" for none.
         definition: The definition computed, as the score names it; "" where there is but one.
         params: Further keys and what each means.
+        asks: Which model it asks, as a noun phrase; "" where it asks none and needs no `ScorerContext.instruments`.
         origin: Whose name and meaning the type has.
         deviation: Where it means something else than in promptfoo, and why; "" for nowhere.
         examples: Examples, executed by tests.
@@ -133,6 +140,7 @@ class ScorerInfo:
     measure: str = ""
     definition: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
+    asks: str = ""
     origin: Literal["promptfoo", "promptship"] = "promptfoo"
     deviation: str = ""
     examples: tuple[ScorerExample, ...] = ()
@@ -181,7 +189,7 @@ class Comparison(Criterion, Generic[_Against]):
         spec: ScorerSpec,
         *,
         prepare: Callable[[JsonValue, tuple[str, ...]], _Against],
-        compare: Callable[[Output, _Against], Score],
+        compare: Callable[[Output, _Against], Score | Awaitable[Score]],
         claim: Callable[[_Against], str],
     ) -> None:
         self._prepare = prepare
@@ -190,7 +198,7 @@ class Comparison(Criterion, Generic[_Against]):
         self._written = prepare(spec.value, ()) if spec.has_value else None
         self._has_value = spec.has_value
 
-    def score(self, item: ScoreInput) -> Score:
+    def score(self, item: ScoreInput) -> Score | Awaitable[Score]:
         """See `Criterion.score`."""
         return self._compare(item.output, self._against(item.case))
 
@@ -227,6 +235,20 @@ class ScorerFactory:
 
     info: ScorerInfo
     build: Callable[[ScorerSpec, ScorerContext], Criterion]
+
+
+def require_instruments(context: ScorerContext, asks: str) -> Instruments:
+    """Return what opens models; the last thing that a factory does, after all that is written was found right.
+
+    Raises:
+        InstrumentsNeededError: None may be opened here.
+    """
+    if context.instruments is None:
+        raise InstrumentsNeededError(
+            f"it asks {asks}, and no model may be opened here",
+            hint="`promptctl eval` and `promptctl score` open models; in Python: score(..., instruments=...)",
+        )
+    return context.instruments
 
 
 def fail(reason: str, **fields: Any) -> Score:

@@ -22,7 +22,7 @@ _HEAD = """\
 
 A scorer looks at one output and says how good it is, from 0 to 1, and whether that is enough. An evalset names them by
 type: `{type: levenshtein, value: Paris, threshold: 2}`, or `levenshtein` alone, which compares with the `expected` of
-each case. The types below need no model. Names follow promptfoo's vocabulary; where a type of that name means something
+each case. Types that ask a model say so. Names follow promptfoo's vocabulary; where a type of that name means something
 else here, its section says so and why.
 
 What holds for all of them:
@@ -94,6 +94,8 @@ def _section(info: ScorerInfo) -> Iterator[str]:
     yield f"- score: {info.score}"
     if info.measure:
         yield f"- measure: {info.measure}"
+    if info.asks:
+        yield f"- asks {info.asks}"
     if info.definition:
         yield f"- definition: `{info.definition}`"
     yield f"- {_origin(info)}"

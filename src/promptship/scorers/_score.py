@@ -17,7 +17,7 @@ from promptship.scorers._criterion import ScorerContext
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
-    from promptship.domain import JsonObject, JsonValue
+    from promptship.domain import Instruments, JsonObject, JsonValue, PromptSource
 
 __all__ = ["score"]
 
@@ -35,6 +35,8 @@ def score(
     contexts: Sequence[JsonObject | str] | None = None,
     messages: Sequence[JsonObject] | None = None,
     steps: Sequence[Step | JsonObject] | None = None,
+    instruments: Instruments | None = None,
+    prompts: PromptSource | None = None,
     **params: Any,
 ) -> Score:
     """Score one output as a scorer of an evalset would.
@@ -49,6 +51,8 @@ def score(
         contexts: Retrieved passages, texts or `{"id", "text"}`.
         messages: Messages of the answer in the protocol's shape, tool calls included.
         steps: Steps on the way, `Step` or its keys.
+        instruments: Opens models, for types that ask one; None where none may be opened.
+        prompts: Where judge prompts of one's own are; None for those of the package.
         params: Every other key of the type; and `tools` and `output_schema` of the prompt, where the type asks the
             prompt for them.
 
@@ -67,7 +71,10 @@ def score(
         True
     """
     context = ScorerContext(
-        output_schema=params.pop("output_schema", None), tools=tuple(params.pop("tools", None) or ())
+        output_schema=params.pop("output_schema", None),
+        tools=tuple(params.pop("tools", None) or ()),
+        instruments=instruments,
+        prompts=prompts,
     )
     spec = ScorerSpec(
         type=type, name=type, value=value, threshold=threshold, params=params, has_value=value is not None

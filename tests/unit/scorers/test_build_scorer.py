@@ -13,7 +13,18 @@ import pytest
 
 from promptship.domain import Case, ScorerSpec
 from promptship.errors import ScorerSetupError
-from promptship.scorers import ScorerContext, _registry, build_scorer, list_scorers, score
+from promptship.scorers import (
+    InstrumentsNeededError,
+    ScorerContext,
+    ScorerFactory,
+    ScorerInfo,
+    _build,
+    _registry,
+    build_scorer,
+    list_scorers,
+    require_instruments,
+    score,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -243,3 +254,16 @@ def test_metric_libraries_are_imported_only_when_a_scorer_needs_them():
 def test_a_spec_without_a_file_has_no_place_in_its_message():
     with pytest.raises(ScorerSetupError, match=r"^scorer 'mine': "):
         build_scorer(ScorerSpec(type="regex", name="mine", value="(", has_value=True))
+
+
+def test_a_scorer_that_asks_a_model_says_so_where_none_may_be_opened(build, monkeypatch):
+    def make(spec, context):
+        return require_instruments(context, "an embedder")
+
+    info = ScorerInfo(type="asker", summary="It asks.", asks="an embedder")
+    monkeypatch.setattr(_build, "find_factory", lambda _: ScorerFactory(info=info, build=make))
+    with pytest.raises(
+        InstrumentsNeededError, match=r"evalsets/a.yaml:7: scorer 'asker': it asks an embedder"
+    ) as caught:
+        build("asker")
+    assert "instruments=" in caught.value.hint

@@ -14,7 +14,7 @@ from promptship.scorers import UNJUDGED, build_scorer, list_scorers
 SCORERS = [
     (info.type, {**info.examples[0].scorer}, info.examples[0].expected)
     for info in list_scorers()
-    if info.type != "python"
+    if info.type != "python" and not info.asks
 ]
 HUGE = {
     "brackets": "[" * 1_000_000,

@@ -20,12 +20,17 @@ BLOCK = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
 UPDATE = "write it again: Path('docs/reference/scorers.md').write_text(promptship.scorers.render_reference())"
 
 
+ASKING = {info.type for info in list_scorers() if info.asks}
+
+
 def examples():
     for number, block in enumerate(BLOCK.findall(PAGE.read_text())):
         example = {}
         for line in block.splitlines():
             key, _, value = line.partition(": ")
             example[json.loads(key)] = json.loads(value)
+        if example["scorer"]["type"].removeprefix("not-") in ASKING:
+            continue  # tested with the models that they ask
         yield pytest.param(example, id=f"{number}-{example['scorer']['type']}")
 
 
@@ -49,7 +54,7 @@ def test_examples_of_the_page_pass_and_fail_as_they_say(example):
 
 
 def test_every_type_but_python_has_an_example_on_the_page():
-    shown = {param.values[0]["scorer"]["type"] for param in examples()}
+    shown = {json.loads(block.splitlines()[0].partition(": ")[2])["type"] for block in BLOCK.findall(PAGE.read_text())}
     assert shown == {info.type for info in list_scorers()} - {"python"}
 
 
