@@ -20,6 +20,7 @@ from promptship.evaluation import (
     EvalOptions,
     PlanEstimate,
     PreparedEvaluation,
+    ProjectInstruments,
     diff_prompts,
     estimate_plan,
     find_baselines,
@@ -30,7 +31,7 @@ from promptship.evaluation import (
     versus_of,
 )
 from promptship.gates import merge_verdicts
-from promptship.models import Budget, Cassette, ModelHub, ResponseCache
+from promptship.models import Budget, Cassette, ModelHub, ResponseCache, VectorCache
 from promptship.project import Project
 from promptship.runner import Run, run_blocking
 
@@ -107,6 +108,7 @@ class Workspace:
     _hubs: list[ModelHub] = field(default_factory=list)
     _cassettes: list[Cassette] = field(default_factory=list)
     _cache: ResponseCache | None = None
+    _vectors: VectorCache | None = None
     _budget: Budget | None = None
 
     @classmethod
@@ -139,6 +141,16 @@ class Workspace:
         )
         self._hubs.append(hub)
         return hub
+
+    def open_instruments(self, open_hub: Callable[[], ModelHub] | None = None) -> ProjectInstruments:
+        """Return what scorers measure with; judges are called through the given hub, or one of their own."""
+        return ProjectInstruments(
+            self.project,
+            open_hub or _Once(self.open_hub),
+            cache_dir=self.cache_dir,
+            open_vectors=self._open_vectors,
+            on_pull=self.on_pull,
+        )
 
     def open_cassette(self, evalset: Evalset, *, whole: bool = True) -> Cassette | None:
         """Return the evalset's cassette where the options ask for one; None otherwise.
@@ -181,8 +193,9 @@ class Workspace:
         Raises:
             UsageError: Something the user has to mend.
         """
-        hub = _LazyHub(self, recorded_for or evalset, whole=options.is_whole)
-        return prepare_evaluation(self.project, evalset, options, hub)
+        cassette = partial(self.open_cassette, recorded_for or evalset, whole=options.is_whole)
+        hub = _Once(lambda: self.open_hub(cassette()))
+        return prepare_evaluation(self.project, evalset, options, hub, self.open_instruments(hub))
 
     async def evaluate(
         self,
@@ -242,9 +255,10 @@ class Workspace:
             await hub.aclose()
         for cassette in self._cassettes:
             cassette.close() if whole else cassette.discard()
-        if self._cache is not None:
-            self._cache.close()
-        self._hubs, self._cassettes, self._cache = [], [], None
+        for cache in (self._cache, self._vectors):
+            if cache is not None:
+                cache.close()
+        self._hubs, self._cassettes, self._cache, self._vectors = [], [], None, None
 
     async def __aenter__(self) -> Self:
         return self
@@ -281,15 +295,23 @@ class Workspace:
 
     def _open_cache(self) -> ResponseCache:
         if self._cache is None:
-            folder = self.project.state_dir
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise _not_writable(folder, error.strerror) from None
-            if not os.access(folder, os.W_OK):
-                raise _not_writable(folder, "it is read-only")
-            self._cache = ResponseCache(folder / "cache.db")
+            self._cache = ResponseCache(self._writable_state() / "cache.db")
         return self._cache
+
+    def _open_vectors(self) -> VectorCache | None:
+        if self._vectors is None and self.options.use_cache:
+            self._vectors = VectorCache(self._writable_state() / "vectors.db")
+        return self._vectors
+
+    def _writable_state(self) -> Path:
+        folder = self.project.state_dir
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _not_writable(folder, error.strerror) from None
+        if not os.access(folder, os.W_OK):
+            raise _not_writable(folder, "it is read-only")
+        return folder
 
     def _open_budget(self) -> Budget | None:
         most = self.options.max_cost_usd
@@ -431,18 +453,16 @@ def _not_writable(folder: Path, reason: str | None) -> StorageError:
     return StorageError(f"cannot write to {str(folder)!r}: {reason}", hint=hint)
 
 
-class _LazyHub:
-    """Opens the hub of one evalset when it is first asked for."""
+class _Once:
+    """Gives the same hub each time, opened when it is first asked for."""
 
-    def __init__(self, workspace: Workspace, evalset: Evalset, *, whole: bool) -> None:
-        self._workspace = workspace
-        self._evalset = evalset
-        self._whole = whole
+    def __init__(self, open_hub: Callable[[], ModelHub]) -> None:
+        self._open_hub = open_hub
         self._hub: ModelHub | None = None
 
     def __call__(self) -> ModelHub:
         if self._hub is None:
-            self._hub = self._workspace.open_hub(self._workspace.open_cassette(self._evalset, whole=self._whole))
+            self._hub = self._open_hub()
         return self._hub
 
 

@@ -20,6 +20,7 @@ from promptship.evaluation._diff import diff_prompts
 from promptship.evaluation._diff_behaviour import DIFF_LEVELS, DiffLevel, DiffParts
 from promptship.evaluation._estimate import PlanEstimate, estimate_plan
 from promptship.evaluation._evaluate import EvalOptions, PreparedEvaluation, prepare_evaluation, run_evaluation
+from promptship.evaluation._instruments import ProjectInstruments, ProjectPrompts
 from promptship.evaluation._judge import judge_run
 from promptship.evaluation._lint import LintReport, lint_prompts
 from promptship.evaluation._mutate import MutantResult, mutate_prompt, plan_mutants
@@ -43,6 +44,8 @@ __all__ = [
     "MutantResult",
     "PlanEstimate",
     "PreparedEvaluation",
+    "ProjectInstruments",
+    "ProjectPrompts",
     "PromptStatus",
     "TargetContext",
     "baseline_of_run",

@@ -10,6 +10,7 @@ from promptship.domain import Closure, JsonObject, PromptVersion, Variant
 from promptship.errors import Problem, PromptshipError, ReferenceNotFoundError, SourceError, UsageError
 from promptship.evalsets import Evalset, Selection, load_outputs, select_cases
 from promptship.evaluation._early import EarlyVerdict
+from promptship.evaluation._instruments import ProjectPrompts
 from promptship.evaluation._outputs_target import OutputsTarget
 from promptship.evaluation._prompt_target import PromptTarget
 from promptship.evaluation._python_target import PythonTarget, load_callable, source_digest
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from promptship.domain import Case, CellRecord, ModelConfig, Target
+    from promptship.domain import Case, CellRecord, Instruments, ModelConfig, Target
     from promptship.models import ModelHub
     from promptship.project import Project
     from promptship.prompts import Renderer
@@ -99,7 +100,11 @@ class PreparedEvaluation:
 
 
 def prepare_evaluation(
-    project: Project, evalset: Evalset, options: EvalOptions, open_hub: Callable[[], ModelHub]
+    project: Project,
+    evalset: Evalset,
+    options: EvalOptions,
+    open_hub: Callable[[], ModelHub],
+    instruments: Instruments | None = None,
 ) -> PreparedEvaluation:
     """Load, build and check everything that an evaluation needs. Nothing is paid.
 
@@ -108,6 +113,7 @@ def prepare_evaluation(
         evalset: What to evaluate on.
         options: What the command changes.
         open_hub: Gives the hub through which models are opened; asked for only where a model is called.
+        instruments: Opens what scorers measure with; None where none may be called.
 
     Raises:
         UsageError: Anything the user has to mend: prompts, models, scorers, gates, cases, inputs, options.
@@ -118,7 +124,9 @@ def prepare_evaluation(
     versions = _load_versions(project, evalset, options)
     variants = tuple(_variant(evalset, version, open_hub) for version in versions)
     targets = tuple(_build_target(project, evalset, version, open_hub) for version in versions)
-    context = _scorer_context(project, evalset, versions)
+    context = replace(
+        _scorer_context(project, evalset, versions), instruments=instruments, prompts=ProjectPrompts(project)
+    )
     scorers = tuple(build_scorer(spec, context) for spec in evalset.spec.scorers)
     names = [scorer.name for scorer in scorers]
     check_gates(evalset.spec.gates, names, path=evalset.spec.path)

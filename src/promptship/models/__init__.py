@@ -16,9 +16,18 @@ from promptship.models._cassette import Cassette
 from promptship.models._check import ModelCheck, check_model
 from promptship.models._fake import FakeModel
 from promptship.models._hub import ModelHub
+from promptship.models._vectors import VectorCache
 
 if TYPE_CHECKING:
-    from promptship.models.local import PulledModel, PullProgress, list_pulled, pull_model
+    from promptship.models.local import (
+        PulledModel,
+        PullProgress,
+        list_pulled,
+        open_classifier,
+        open_embedder,
+        open_language_model,
+        pull_model,
+    )
 
 __all__ = [
     "Budget",
@@ -30,12 +39,19 @@ __all__ = [
     "PullProgress",
     "PulledModel",
     "ResponseCache",
+    "VectorCache",
     "check_model",
     "list_pulled",
+    "open_classifier",
+    "open_embedder",
+    "open_language_model",
     "pull_model",
 ]
 
-_LOCAL = ("PullProgress", "PulledModel", "list_pulled", "pull_model")
+_LOCAL = frozenset(
+    {"PullProgress", "PulledModel", "list_pulled", "open_classifier", "open_embedder", "open_language_model"}
+    | {"pull_model"}
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from promptship.domain import CompletionModel, CompletionRequest, ModelConfig, Response
 
-__all__ = ["CacheWarning", "Cached", "ResponseCache"]
+__all__ = ["BlobCache", "CacheWarning", "Cached", "ResponseCache"]
 
 _FORMAT = 1
 _ROWS_PER_COMMIT = 256
@@ -49,18 +49,23 @@ class CacheWarning(UserWarning):
     """The response cache does not work; calls go on without it."""
 
 
-class ResponseCache:
-    """Answers by key. Reading is immediate; writing happens in a thread of its own, some rows at a time.
+class BlobCache:
+    """Bytes by key. Reading is immediate; writing happens in a thread of its own, some rows at a time.
 
     A damaged file is set aside and a new one begun. What goes wrong later (a full disk) switches the cache off with
-    one warning: no answer is lost to it. A killed process loses at most the rows of the last 50 ms.
+    one warning: nothing else is lost to it. A killed process loses at most the rows of the last 50 ms.
 
     Args:
         path: The SQLite file; made where there is none.
 
+    Attributes:
+        called: What messages call it.
+
     Raises:
         StorageError: The file cannot be made or written.
     """
+
+    called = "cache"
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -80,24 +85,16 @@ class ResponseCache:
         self._writer = _connect(path)
         self._thread: threading.Thread | None = None
 
-    def get(self, key: bytes) -> Response | None:
-        """Return the answer kept under `key`; None where there is none."""
+    def read(self, key: bytes) -> bytes | None:
+        """Return the bytes kept under `key`; None where there are none."""
         # In this order: a row moves from pending to writing to disk, so it is always found.
         body = self._pending.get(key) or self._writing.get(key)
-        if body is None:
-            body = self._select(key)
-        if body is None:
-            return None
-        try:
-            return decode_response(_unpack(body), "cached")
-        except ValueError:
-            return None
+        return self._select(key) if body is None else body
 
-    def put(self, key: bytes, response: Response) -> None:
-        """Keep an answer; it is on disk within 50 ms, or after `flush`."""
+    def write(self, key: bytes, body: bytes) -> None:
+        """Keep bytes; they are on disk within 50 ms, or after `flush`."""
         if self._failure is not None or self._closing:
             return
-        body = _pack(encode_response(response))
         if self._reads_left:
             with self._reading, contextlib.suppress(sqlite3.Error):
                 self._leave_snapshot()
@@ -172,7 +169,7 @@ class ResponseCache:
         self._damaged = self._damaged or _is_damage(error)
         if self._failure is None:
             self._failure = str(error)
-            told = f"the response cache {str(self._path)!r} is off from here on: {error}"
+            told = f"the {self.called} {str(self._path)!r} is off from here on: {error}"
             warnings.warn(told, CacheWarning, stacklevel=3)
 
     def _write_on(self) -> None:
@@ -207,12 +204,32 @@ class ResponseCache:
     def _open_or_renew(self) -> sqlite3.Connection:
         found = _identify(self._path)
         try:
-            return _open(self._path)
+            return _open(self._path, self.called)
         except _DamagedError as error:
             aside = _set_aside(self._path, found)
-            told = f"the response cache {str(self._path)!r} was damaged ({error}) and is {str(aside)!r} now"
+            told = f"the {self.called} {str(self._path)!r} was damaged ({error}) and is {str(aside)!r} now"
             warnings.warn(told, CacheWarning, stacklevel=3)
-        return _open(self._path)
+        return _open(self._path, self.called)
+
+
+class ResponseCache(BlobCache):
+    """Answers that were paid for, by key."""
+
+    called = "response cache"
+
+    def get(self, key: bytes) -> Response | None:
+        """Return the answer kept under `key`; None where there is none."""
+        body = self.read(key)
+        if body is None:
+            return None
+        try:
+            return decode_response(_unpack(body), "cached")
+        except ValueError:
+            return None
+
+    def put(self, key: bytes, response: Response) -> None:
+        """Keep an answer; it is on disk within 50 ms, or after `flush`."""
+        self.write(key, _pack(encode_response(response)))
 
 
 class Cached(Middleware):
@@ -258,7 +275,7 @@ class _DamagedError(Exception):
     """The file is no cache of ours, or a broken one."""
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, called: str) -> sqlite3.Connection:
     """Open the file and make its table.
 
     Raises:
@@ -273,7 +290,7 @@ def _open(path: Path) -> sqlite3.Connection:
             if _is_damage(error):
                 raise _DamagedError(str(error)) from None
             hint = "is the folder writable, and the disk not full? --no-cache works without it"
-            raise StorageError(f"cannot write the response cache {str(path)!r}: {error}", hint=hint) from None
+            raise StorageError(f"cannot write the {called} {str(path)!r}: {error}", hint=hint) from None
         stack.pop_all()
     return connection
 

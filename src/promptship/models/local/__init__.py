@@ -4,6 +4,7 @@ torch and transformers are imported when a model is loaded, never before. Pace, 
 """
 
 from promptship.models.local._folders import PulledModel, list_pulled
+from promptship.models.local._instruments import open_classifier, open_embedder, open_language_model
 from promptship.models.local._model import LocalModel, open_local
 from promptship.models.local._pull import PullProgress, pull_model
 from promptship.models.local._tokenizers import count_tokens
@@ -14,6 +15,9 @@ __all__ = [
     "PulledModel",
     "count_tokens",
     "list_pulled",
+    "open_classifier",
+    "open_embedder",
+    "open_language_model",
     "open_local",
     "pull_model",
 ]

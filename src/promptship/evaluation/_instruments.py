@@ -1,0 +1,87 @@
+"""What scorers measure with, opened from a project: judges, embedders, classifiers; and its own judge prompts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptship.models import open_classifier, open_embedder, open_language_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from promptship.domain import (
+        CompletionModel,
+        Embedder,
+        LanguageModel,
+        ModelConfig,
+        PromptVersion,
+        TextClassifier,
+    )
+    from promptship.models import ModelHub, PullProgress, VectorCache
+    from promptship.project import Project
+
+__all__ = ["JUDGE_PROMPTS", "ProjectInstruments", "ProjectPrompts"]
+
+JUDGE_PROMPTS = "judges"
+"""Folder below the project's prompts in which a judge's prompt of that name replaces the package's."""
+
+
+class ProjectInstruments:
+    """`Instruments` of a project. Models are opened once; their weights are loaded when they are first used.
+
+    Args:
+        project: Where model configs are.
+        open_hub: Gives the hub of the evaluation, so that judges are cached, paid for and recorded as prompts are.
+        cache_dir: Where fetched models lie.
+        open_vectors: Gives the cache of embeddings; None to embed every text anew.
+        on_pull: Told what is being done when a model has to be fetched.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        open_hub: Callable[[], ModelHub],
+        *,
+        cache_dir: Path,
+        open_vectors: Callable[[], VectorCache | None] = lambda: None,
+        on_pull: Callable[[PullProgress], None] | None = None,
+    ) -> None:
+        self._project = project
+        self._open_hub = open_hub
+        self._cache_dir = cache_dir
+        self._open_vectors = open_vectors
+        self._on_pull = on_pull
+
+    def completion(self, name: str) -> tuple[CompletionModel, ModelConfig]:
+        """See `Instruments.completion`.
+
+        Raises:
+            ReferenceNotFoundError: There is no such model config.
+        """
+        config = self._project.models.resolve(name or "default")
+        return self._open_hub().open(config), config
+
+    def embedder(self, name: str) -> Embedder:
+        """See `Instruments.embedder`."""
+        return open_embedder(name, cache_dir=self._cache_dir, vectors=self._open_vectors(), on_pull=self._on_pull)
+
+    def classifier(self, name: str) -> TextClassifier:
+        """See `Instruments.classifier`."""
+        return open_classifier(name, cache_dir=self._cache_dir, on_pull=self._on_pull)
+
+    def language_model(self, name: str) -> LanguageModel:
+        """See `Instruments.language_model`."""
+        return open_language_model(name, cache_dir=self._cache_dir, on_pull=self._on_pull)
+
+
+class ProjectPrompts:
+    """`PromptSource` of a project: `prompts/judges/NAME.prompt`."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def find_prompt(self, name: str) -> PromptVersion | None:
+        """See `PromptSource.find_prompt`."""
+        full = f"{JUDGE_PROMPTS}/{name}"
+        return self._project.load_prompt(full).version if full in self._project.prompt_names() else None

@@ -1,0 +1,131 @@
+"""One thread per loaded instrument: what everybody asks at the same time runs in batches of like length."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from promptship.errors import ModelError, PromptshipError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Batcher"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_WINDOW_S = 0.005
+
+
+@dataclass(slots=True, eq=False)
+class _Request(Generic[Item, Result]):
+    """Items of one caller, and what is known of them."""
+
+    items: Sequence[Item]
+    results: list[Result | None]
+    left: int
+    future: asyncio.Future[list[Result]]
+    loop: asyncio.AbstractEventLoop
+
+    def put(self, place: int, result: Result) -> None:
+        self.results[place] = result
+        self.left -= 1
+        if not self.left:
+            self._tell(lambda: self.future.set_result(self.results))  # type: ignore[arg-type]  # none is left to fill
+
+    def fail(self, error: BaseException) -> None:
+        self._tell(lambda: self.future.set_exception(error))
+
+    def _tell(self, deliver: Callable[[], None]) -> None:
+        def unless_done() -> None:
+            if not self.future.done():
+                deliver()
+
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(unless_done)
+
+
+class Batcher(Generic[Item, Result]):
+    """Collects the items of everybody in the process and hands them to a model, longest first.
+
+    Args:
+        load: Gives the function that runs one batch; called in the batcher's thread when the first item comes. What
+            it raises is everybody's error, and the next request tries again.
+        size_of: Length of an item, of any unit: neighbours in length share a batch, so that little is padding.
+        most_rows: Items of a batch at most.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Callable[[Sequence[Item]], Sequence[Result]]],
+        *,
+        size_of: Callable[[Item], int],
+        most_rows: int = 32,
+    ) -> None:
+        self._load = load
+        self._size_of = size_of
+        self._most_rows = most_rows
+        self._inbox: queue.SimpleQueue[_Request[Item, Result]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    async def run(self, items: Sequence[Item]) -> list[Result]:
+        """Return one result per item, in order.
+
+        Raises:
+            ModelError: The model could not be loaded or run.
+        """
+        if not items:
+            return []
+        loop = asyncio.get_running_loop()
+        request: _Request[Item, Result] = _Request(items, [None] * len(items), len(items), loop.create_future(), loop)
+        with self._lock:
+            if self._thread is None:
+                # A daemon: a process that ends need not wait for a batch that nobody waits for.
+                self._thread = threading.Thread(target=self._serve, name="promptship-instrument", daemon=True)
+                self._thread.start()
+        self._inbox.put(request)
+        return await request.future
+
+    def _serve(self) -> None:
+        run_batch: Callable[[Sequence[Item]], Sequence[Result]] | None = None
+        waiting: list[tuple[int, _Request[Item, Result], int]] = []
+        while True:
+            waiting += self._collect(block=not waiting)
+            waiting = [one for one in waiting if not one[1].future.done()]
+            if not waiting:
+                continue
+            waiting.sort(key=lambda one: one[0])
+            # The longest first: what comes in meanwhile finds neighbours among the many short ones.
+            batch, waiting = waiting[-self._most_rows :], waiting[: -self._most_rows]
+            try:
+                run_batch = run_batch or self._load()
+                found = run_batch([request.items[place] for _, request, place in batch])
+            except BaseException as error:  # noqa: BLE001 - handed to everyone who waits
+                for _, request, _ in batch:
+                    request.fail(_as_model_error(error))
+                continue
+            for (_, request, place), result in zip(batch, found, strict=True):
+                request.put(place, result)
+
+    def _collect(self, *, block: bool) -> list[tuple[int, _Request[Item, Result], int]]:
+        """Return what has arrived; wait for the first, then a moment for its neighbours."""
+        found: list[tuple[int, _Request[Item, Result], int]] = []
+        timeout = None if block else 0.0
+        while True:
+            try:
+                request = self._inbox.get(block=timeout != 0.0, timeout=timeout)
+            except queue.Empty:
+                return found
+            found += [(self._size_of(item), request, place) for place, item in enumerate(request.items)]
+            timeout = _WINDOW_S if block else 0.0
+
+
+def _as_model_error(error: BaseException) -> BaseException:
+    if isinstance(error, PromptshipError):
+        return error
+    return ModelError(f"the local model failed: {type(error).__name__}: {error}")

@@ -1,0 +1,101 @@
+"""Items of all callers in shared batches, and what becomes of errors."""
+
+import asyncio
+import threading
+
+import pytest
+
+from promptship.errors import ModelError
+from promptship.models.local._batches import Batcher
+
+
+def make(log, *, most_rows=4):
+    def load():
+        def run(items):
+            log.append(list(items))
+            if "bad" in items:
+                raise RuntimeError("broken weights")
+            return [item.upper() for item in items]
+
+        return run
+
+    return Batcher(load, size_of=len, most_rows=most_rows)
+
+
+def test_callers_share_batches_and_each_gets_its_own_in_order():
+    log = []
+    batcher = make(log)
+
+    async def work():
+        return await asyncio.gather(*(batcher.run([f"a{n}", "b" * n]) for n in range(1, 7)))
+
+    assert asyncio.run(work()) == [[f"A{n}", "B" * n] for n in range(1, 7)]
+    assert len(log) == 3
+    assert max(map(len, log)) == 4
+    # Neighbours in length share a batch, the longest first.
+    assert log[0] == ["b" * n for n in (3, 4, 5, 6)]
+
+
+def test_nothing_asked_is_nothing_run():
+    log = []
+    assert asyncio.run(make(log).run([])) == []
+    assert log == []
+
+
+def test_an_error_is_told_to_those_of_the_batch_and_the_next_is_answered():
+    batcher = make([])
+
+    async def work():
+        with pytest.raises(ModelError, match="RuntimeError: broken weights"):
+            await batcher.run(["bad"])
+        return await batcher.run(["good"])
+
+    assert asyncio.run(work()) == ["GOOD"]
+
+
+def test_a_model_that_cannot_be_loaded_is_tried_again():
+    tries = []
+
+    def load():
+        tries.append(1)
+        if len(tries) == 1:
+            raise ModelError("no weights here")
+        return list
+
+    batcher = Batcher(load, size_of=len)
+
+    async def work():
+        with pytest.raises(ModelError, match="no weights"):
+            await batcher.run(["x"])
+        return await batcher.run(["x"])
+
+    assert asyncio.run(work()) == ["x"]
+
+
+def test_two_event_loops_share_a_model():
+    log = []
+    batcher = make(log)
+    found = {}
+
+    def work(name):
+        found[name] = asyncio.run(batcher.run([name]))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("x", "y")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {"x": ["X"], "y": ["Y"]}
+
+
+def test_a_caller_that_gave_up_is_not_waited_for():
+    log = []
+    batcher = make(log)
+
+    async def work():
+        task = asyncio.create_task(batcher.run(["slow"]))
+        await asyncio.sleep(0)
+        task.cancel()
+        return await batcher.run(["quick"])
+
+    assert asyncio.run(work()) == ["QUICK"]
