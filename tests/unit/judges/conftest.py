@@ -31,3 +31,9 @@ def rated() -> list[tuple[str, str]]:
         )
         for place in range(40)
     ]
+
+
+@pytest.fixture(autouse=True)
+def fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw a fifth of the resamples: no test here asks for the second digit of an interval's end."""
+    monkeypatch.setattr("promptship.judges._figures._RESAMPLES", 200)

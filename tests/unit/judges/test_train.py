@@ -60,8 +60,26 @@ class TestLearners:
 
         slope = 0.5 * data.rows.T @ (chance - data.human) + np.asarray(found.weights)
 
-        assert np.abs(slope).max() < 1e-2
-        assert abs((chance - data.human).sum()) < 1e-1
+        assert np.abs(slope).max() < 1e-6
+        assert abs((chance - data.human).sum()) < 1e-6
+
+    def test_many_figures_lead_to_the_same_minimum_as_few(self):
+        data = data_of(80)
+        blown_up = np.concatenate([data.rows, np.zeros((80, 200))], axis=1)
+
+        few = fit_logistic(data.rows, data.human, data.weights, strength=1)
+        many = fit_logistic(blown_up, data.human, data.weights, strength=1)
+
+        assert many.weights[:4] == pytest.approx(few.weights, abs=1e-3)
+        assert not any(many.weights[4:])
+
+    def test_without_an_intercept_nothing_is_said_of_two_equal_answers(self):
+        data = data_of(80)
+
+        found = fit_logistic(data.rows, np.ones(80), data.weights, strength=1, has_intercept=False)
+
+        assert found.intercept == 0
+        assert found.margin(np.zeros((1, 4)))[0] == 0
 
     def test_a_row_of_weight_two_is_a_row_twice(self):
         data = data_of(60)
