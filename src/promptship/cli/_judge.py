@@ -268,8 +268,8 @@ def _ask(
     file = find_judge(workspace.project, name)
 
     async def run() -> _Found:
-        async with workspace:
-            anew = _context(workspace) if retests else None
+        async with workspace, _uncached(workspace) as fresh:
+            anew = _context(fresh) if retests else None
             judge = open_judge(workspace.project, file, _context(workspace), anew=anew)
             with open_count(f"asking {name}") as count:
                 return await work(judge, workspace, count.advance)
@@ -278,9 +278,21 @@ def _ask(
 
 
 def _context(workspace: Workspace) -> ScorerContext:
+    from promptship.evaluation import ProjectPrompts
     from promptship.scorers import ScorerContext
 
-    return ScorerContext(project_root=workspace.project.root)
+    project = workspace.project
+    return ScorerContext(
+        project_root=project.root, instruments=workspace.open_instruments(), prompts=ProjectPrompts(project)
+    )
+
+
+def _uncached(workspace: Workspace) -> Workspace:
+    from dataclasses import replace
+
+    return type(workspace)(
+        project=workspace.project, options=replace(workspace.options, use_cache=False), env=workspace.env
+    )
 
 
 def _labels(workspace: Workspace, judge: JudgeFile, purpose: Purpose) -> LabelSet:

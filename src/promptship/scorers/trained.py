@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from promptship.domain import JudgedItem, Output, Score
 from promptship.errors import ScorerSetupError, UsageError
-from promptship.scorers._criterion import Criterion, ScorerExample, ScorerFactory, ScorerInfo, ThresholdInfo, shorten
+from promptship.scorers._criterion import (
+    Criterion,
+    ScorerExample,
+    ScorerFactory,
+    ScorerInfo,
+    ThresholdInfo,
+    require_instruments,
+    shorten,
+)
 from promptship.scorers._trained.features import FeatureTools, compute_features, compute_surface
 from promptship.scorers._trained.model import load_trained_model, parse_trained_model, trained_digest
 
@@ -91,12 +99,8 @@ def open_feature_tools(plan: FeaturePlan, context: ScorerContext) -> FeatureTool
 
     embedder = None
     if plan.embed:
-        if context.instruments is None:
-            raise ScorerSetupError(
-                "a trained judge that embeds needs an embedder, and none may be opened here",
-                hint="evaluate with `promptctl eval`, which opens models",
-            )
-        embedder = context.instruments.embedder(plan.embedder)
+        instruments = require_instruments(context, "an embedder")
+        embedder = instruments.embedder(plan.embedder)
     built = tuple(build_scorer(parse_scorer(one), context) for one in plan.scorers)
     return FeatureTools(embedder=embedder, scorers=built)
 

@@ -201,7 +201,7 @@ async def test_without_an_embedder_a_model_that_embeds_is_refused(bench, rated):
     _, _, training = await train(bench, rated)
     spec = ScorerSpec(type="trained-judge", name="tone", value=training.model.as_json(), has_value=True)
 
-    with pytest.raises(ScorerSetupError, match="needs an embedder"):
+    with pytest.raises(ScorerSetupError, match="asks an embedder"):
         build_scorer(spec)
 
 
