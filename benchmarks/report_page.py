@@ -17,7 +17,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from promptship.report import write_html
+from promptship.report import output_digest, write_html
 
 ROOT = Path(__file__).parents[1]
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -30,6 +30,15 @@ FILTER = """async (query) => {
   search.dispatchEvent(new Event('input'));
   while (found.textContent === before) await new Promise((done) => setTimeout(done, 1));
   return performance.now() - start - 90;
+}"""
+
+# Every case has its mark already: the most that a key has to count.
+RATED = """(keys) => keys.forEach((key) => localStorage.setItem(`promptship-rating/${key}`, '{"rating":"good"}'))"""
+RATE = """() => {
+  const start = performance.now();
+  const press = (key) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+  for (const key of 'gbugbugbugbugbugbugb') press(key);
+  return (performance.now() - start) / 20;
 }"""
 
 
@@ -64,9 +73,24 @@ def measure_once(page: Any, path: Path) -> dict[str, float]:
     return {"ready_s": ready_s, "heap_mb": heap_mb, "search_first_ms": first_ms, "search_ms": later_ms, "rows": rows}
 
 
+def measure_rating(page: Any, path: Path, keys: list[str]) -> dict[str, float]:
+    """Return milliseconds from a rating key to the next case on the page: with nothing rated, and with everything."""
+    found = {}
+    for name in ("rate_ms", "rate_full_ms"):
+        page.goto(path.as_uri() + "#rate=blind&sort=random")
+        page.reload()
+        page.wait_for_selector("html[data-ready='true']", state="attached", timeout=60_000)
+        page.keyboard.press("Enter")
+        found[name] = page.evaluate(RATE)
+        page.evaluate(RATED, keys)
+    return found
+
+
 def main(cases: int) -> None:
     """Build the page, measure it `ROUNDS` times, print and write the table."""
     run = load_samples().large_run(cases=cases)
+    marks = ((run.manifest.run_id, record.key.case_id, output_digest(record) or "") for record in run.records())
+    keys = [f"{run_id}/{case_id}/{digest[7:23]}" for run_id, case_id, digest in marks]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.html"
         start = time.perf_counter()
@@ -78,7 +102,8 @@ def main(cases: int) -> None:
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
             for _ in range(ROUNDS):
                 context = browser.new_context(viewport={"width": 1400, "height": 900})
-                rounds.append(measure_once(context.new_page(), path))
+                measured = measure_once(context.new_page(), path)
+                rounds.append(measured | measure_rating(context.new_page(), path, keys))
                 context.close()
             version = browser.version
             browser.close()
@@ -98,6 +123,8 @@ def main(cases: int) -> None:
         "heap_mb": "heap, MB",
         "search_first_ms": "first search over all texts, ms",
         "search_ms": "later search, ms",
+        "rate_ms": "a rating by key and the next case, ms",
+        "rate_full_ms": "the same with every case rated, ms",
         "rows": "rows in the document",
     }
     for key, name in names.items():

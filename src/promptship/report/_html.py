@@ -27,6 +27,9 @@ _SCRIPTS = (
     "dom.js",
     "figures.js",
     "data.js",
+    "ratings.js",
+    "rating_box.js",
+    "rating_bar.js",
     "filters.js",
     "state.js",
     "word_diff.js",
@@ -35,9 +38,10 @@ _SCRIPTS = (
     "detail.js",
     "toolbar.js",
     "keyboard.js",
+    "rating_desk.js",
     "app.js",
 )
-_STYLES = ("base.css", "overview.css", "cases.css", "detail.css")
+_STYLES = ("base.css", "overview.css", "cases.css", "detail.css", "rating.css")
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class)\b)", re.MULTILINE)
 

@@ -53,13 +53,13 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def open_page(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Write runs as a page, open it, and wait until its cases are there; what it asked of the network is noted."""
-    from promptship.report import write_html
+    from promptship.report import render_html, write_report
 
     contexts = []
 
-    def show(runs: list[Any], *, fragment: str = "", script: bool = True, **options: Any) -> Any:
+    def show(runs: list[Any], *, fragment: str = "", script: bool = True, policy: str = "", **options: Any) -> Any:
         path = tmp_path / "report.html"
-        write_html(runs, path)
+        write_report(path, render_html(runs, policy=policy))
         context = browser.new_context(java_script_enabled=script, **options)
         contexts.append(context)
         page = context.new_page()

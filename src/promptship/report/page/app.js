@@ -9,13 +9,15 @@ import { CaseTable } from "./table.js";
 import { Detail } from "./detail.js";
 import { Toolbar } from "./toolbar.js";
 import { Keyboard } from "./keyboard.js";
+import { RatingDesk } from "./rating_desk.js";
 
 const SELECTS_CASES = new Set([...FILTERS, "sort"]);
 
 class App {
-  constructor(runs) {
+  constructor({ runs, policy }) {
     this.runs = runs;
     this.state = new State();
+    this.desk = new RatingDesk(this, policy);
     this.toolbar = new Toolbar(this.state);
     this.table = new CaseTable((number) => this.open(number));
     this.detail = new Detail(document.getElementById("detail"), {
@@ -29,6 +31,7 @@ class App {
       Escape: ["close", () => this.close()],
       ArrowDown: ["", () => this.step(1)],
       ArrowUp: ["", () => this.step(-1)],
+      ...this.desk.keys(),
     });
     this.#mount();
     this.state.onChange((changed) => this.#changed(changed));
@@ -37,8 +40,8 @@ class App {
 
   #mount() {
     const explorer = document.getElementById("explorer");
-    const title = element("div", { class: "explorer-title" }, element("h3", {}, "Cases"), this.keyboard.help());
-    explorer.append(title, this.toolbar.node, this.table.node, this.table.empty);
+    const title = element("div", { class: "explorer-title" }, element("h3", {}, "Cases"), this.keyboard.help(), this.desk.toggle);
+    explorer.append(title, this.desk.bar.node, this.toolbar.node, this.table.node, this.table.empty);
     explorer.hidden = false;
     // The list's head sticks below the toolbar, which is higher where its controls wrap.
     const measure = () => explorer.style.setProperty("--toolbar-height", `${this.toolbar.node.offsetHeight}px`);
@@ -79,6 +82,7 @@ class App {
     }
     const plots = document.querySelector(`#run-${shown} [data-plots]`);
     if (!plots.hasChildNodes()) plots.append(...drawPlots(this.run, this.state));
+    this.desk.show();
     this.toolbar.show(this.run);
     this.#showCases();
     this.#showDetail();
@@ -94,10 +98,12 @@ class App {
     const number = this.state.case ? this.run.caseNumber(this.state.case) : -1;
     if (number < 0) {
       this.detail.hide();
+      this.desk.opened(-1);
       return;
     }
     this.detail.show(this.run, number, this.table.position(number), this.table.numbers.length);
     this.table.select(number);
+    this.desk.opened(number);
   }
 
   #changed(changed) {
@@ -105,6 +111,11 @@ class App {
       this.#showRun();
       return;
     }
+    if (changed.has("rate")) {
+      this.toolbar.show(this.run);
+      this.table.redraw();
+    }
+    if (changed.has("rate") || changed.has("sort")) this.desk.show();
     if ([...changed].some((key) => SELECTS_CASES.has(key))) this.#showCases();
     if (changed.has("case") || this.state.case) this.#showDetail();
   }
@@ -128,8 +139,8 @@ class App {
 }
 
 loadRuns()
-  .then((runs) => {
-    new App(runs);
+  .then((page) => {
+    new App(page);
     document.documentElement.dataset.ready = "true";
   })
   .catch((error) => {

@@ -5,13 +5,14 @@ export const OUTCOMES = ["passed", "failed", "error", "unscored"];
 /* From what needs a reader most to what needs one least. */
 const SEVERITY = [3, 0, 1, 2];
 
+/* The runs, and what those who rate are told; null for nothing. */
 export async function loadRuns() {
   const holder = document.getElementById("run-data");
   const data = holder.dataset.encoding === "gzip" ? await unpack(holder.textContent) : JSON.parse(holder.textContent);
   // The text is a second copy of everything; let it go.
   holder.remove();
   if (data.format !== FORMAT) throw new Error(`data of format ${data.format}; this page reads ${FORMAT}`);
-  return data.runs.map((columns) => new Run(columns));
+  return { runs: data.runs.map((columns) => new Run(columns)), policy: data.policy };
 }
 
 async function unpack(text) {

@@ -4,13 +4,14 @@ import { element, foreign } from "./dom.js";
 import { asText, pretty } from "./data.js";
 import { plain, seconds, usd } from "./figures.js";
 import { letter } from "./plots.js";
+import { ratingBox } from "./rating_box.js";
 import { MARKS } from "./table.js";
 import { wordDiff } from "./word_diff.js";
 
 /* Each takes (run, case number) and returns nodes; add a section by adding a function. */
 const SECTIONS = [inputs, expected, outputs];
 /* Each takes (run, cell, case number) and returns nodes of one output's card. */
-const PARTS = [cardHead, errorBox, answer, toolCalls, scoreList, facts, choices, more];
+const PARTS = [cardHead, errorBox, answer, toolCalls, ratingBox, scoreList, facts, choices, more];
 
 export class Detail {
   constructor(node, actions) {
@@ -67,7 +68,7 @@ function outputs(run, number) {
   const legend = run.expected(number) === null ? null : element("small", { class: "legend" },
     element("ins", {}, "not expected"), " ", element("del", {}, "missing"));
   const cards = cells.map((cell) =>
-    element("article", { class: `card ${run.outcome(cell)}` }, PARTS.map((part) => part(run, cell, number))));
+    element("article", { class: `card ${run.outcome(cell)}`, data: { cell } }, PARTS.map((part) => part(run, cell, number))));
   return element("section", {}, element("h3", {}, title, legend),
     element("div", { class: `outputs of-${Math.min(cells.length, 3)}` }, cards));
 }

@@ -9,6 +9,7 @@ export const SORTS = {
   latency: "slowest first",
   cost: "dearest first",
   id: "case id",
+  random: "random order",
 };
 
 /* A case is shown where one of its cells fits every condition on cells, and the case fits those on cases. */
@@ -20,6 +21,7 @@ export function selectCases(run, query) {
   const found = [];
   for (let number = 0; number < run.caseCount; number += 1) {
     if (query.slice && !run.hasTag(number, tag, value)) continue;
+    if (query.rated && !fitsRating(run, number, query.rated)) continue;
     const cells = run.cells(number, variant);
     if (query.outcome === "mixed" && !isMixed(run, cells)) continue;
     const named = pattern === null || pattern.test(run.haystack(number));
@@ -69,13 +71,25 @@ function isMixed(run, cells) {
   return cells.some((cell) => run.outcome(cell) !== run.outcome(cells[0]));
 }
 
+/* `no` is a case with an output that waits for a rating. */
+function fitsRating(run, number, wanted) {
+  const given = run.ratings.outputs(number).map((cell) => run.ratings.mark(cell).rating);
+  if (wanted === "no") return given.includes("");
+  return wanted === "yes" ? given.some(Boolean) : given.includes(wanted);
+}
+
 function sortCases(run, numbers, query, variant) {
+  if (query.sort === "random") return numbers.sort((a, b) => placeOf(run, a) - placeOf(run, b));
   if (query.sort === "id") return numbers.sort((a, b) => run.caseId(a).localeCompare(run.caseId(b), "en", { numeric: true }));
   const rank = ranking(run, query);
   if (rank === null) return numbers;
   const ranks = new Map(numbers.map((number) => [number, Math.min(...run.cells(number, variant).map(rank))]));
   // Equal cases stay in the file's order: sort is stable.
   return numbers.sort((a, b) => ranks.get(a) - ranks.get(b));
+}
+
+function placeOf(run, number) {
+  return run.ratings.ranks.get(number) ?? run.caseCount;
 }
 
 function ranking(run, query) {

@@ -19,8 +19,8 @@ export class Keyboard {
     if (event.key === "Enter" && event.target.closest("button, a, summary")) return;
     const found = this.keys[event.key];
     if (!found) return;
-    event.preventDefault();
-    found[1]();
+    // An action that has nothing to do here leaves the key to the browser.
+    if (found[1]() !== false) event.preventDefault();
   }
 
   help() {
@@ -32,5 +32,5 @@ export class Keyboard {
 }
 
 function isField(node) {
-  return node.matches("input, select, textarea");
+  return node.matches("input:not([type=checkbox]), select, textarea");
 }

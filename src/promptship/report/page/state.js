@@ -1,9 +1,9 @@
 /* What is being looked at lives in the address, so that a link shows another reader the same case. */
 
 export const DEFAULTS = {
-  run: "", case: "", q: "", outcome: "", variant: "", slice: "", scorer: "", range: "", sort: "file",
+  run: "", case: "", q: "", outcome: "", variant: "", slice: "", scorer: "", range: "", sort: "file", rate: "", rated: "",
 };
-export const FILTERS = ["q", "outcome", "variant", "slice", "scorer", "range"];
+export const FILTERS = ["q", "outcome", "variant", "slice", "scorer", "range", "rated"];
 
 export class State {
   #listeners = [];

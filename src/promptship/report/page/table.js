@@ -3,6 +3,7 @@
 import { element, foreign } from "./dom.js";
 import { OUTCOMES, asText } from "./data.js";
 import { count, plain, seconds, usd } from "./figures.js";
+import { RATING_MARKS } from "./rating_box.js";
 
 const SPARE = 6;
 const SNIPPET = 280;
@@ -41,6 +42,12 @@ export class CaseTable {
     const place = this.numbers.indexOf(number);
     if (place >= 0 && reveal) this.#reveal(place);
     this.rows.get(number)?.setAttribute("aria-current", "true");
+  }
+
+  /* Draws rows anew: one case's, or all. */
+  redraw(number = -1) {
+    for (const [shown, row] of this.rows) if (number < 0 || shown === number) { row.remove(); this.rows.delete(shown); }
+    this.#draw();
   }
 
   /* The case `step` places after the selected one; the first where none is selected. */
@@ -111,7 +118,7 @@ function drawRow(run, number, variant, place) {
   const times = cells.map((cell) => run.cell("latency_s", cell)).filter((value) => value !== null);
   const costs = cells.map((cell) => run.cell("cost_usd", cell)).filter((value) => value !== null);
   return element("div", { role: "row", class: `row ${run.outcome(worst)}`, "aria-rowindex": place + 2, data: { case: run.caseId(number) } },
-    element("span", { role: "cell", class: "cell result" }, pips(run, cells)),
+    element("span", { role: "cell", class: "cell result" }, pips(run, cells), ratingMarks(run, number)),
     element("span", { role: "cell", class: "cell case" }, foreign("span", "id", run.caseId(number)), tagLine(run, number)),
     element("span", { role: "cell", class: "cell text" }, foreign("span", "input", inputLine(run, number)), outputLine(run, worst)),
     element("span", { role: "cell", class: "cell why" }, reasons(run, worst)),
@@ -135,6 +142,14 @@ function pips(run, cells) {
       : said.map(([name, n]) => element("i", { class: `pip many ${name}` }, `${count(n)}${MARKS[name]}`));
     return element("span", { class: `pips v${variant % 8}`, title: label, role: "img", "aria-label": label }, marks);
   });
+}
+
+/* What the reader said of the case's outputs; a style sheet shows it while outputs are rated. */
+function ratingMarks(run, number) {
+  const given = run.ratings.outputs(number).map((cell) => run.ratings.mark(cell).rating).filter(Boolean).slice(0, 4);
+  if (!given.length) return null;
+  const marks = given.map((rating) => element("i", { class: `pip rated ${rating}` }, RATING_MARKS[rating]));
+  return element("span", { class: "rated-marks", role: "img", "aria-label": `rated ${given.join(", ")}` }, marks);
 }
 
 function tagLine(run, number) {

@@ -8,6 +8,7 @@ import { DEFAULTS, FILTERS } from "./state.js";
 import { letter } from "./plots.js";
 
 const PATIENCE_MS = 90;
+const RATED = [["no", "not yet"], ["yes", "rated"], ["good", "good"], ["bad", "bad"], ["unsure", "unsure"]];
 
 export class Toolbar {
   constructor(state) {
@@ -38,6 +39,7 @@ export class Toolbar {
       variants.length > 1 ? this.#choice("variant", "Variant", variants) : null,
       Object.keys(run.columns.tags).length ? this.#choice("slice", "Slice", sliceOptions(run)) : null,
       scorers.length > 1 ? this.#choice("scorer", "Failed by", scorers) : null,
+      this.state.rate ? this.#choice("rated", "Rated", RATED) : null,
       this.#choice("sort", "Order", Object.entries(SORTS), false),
     ].filter(Boolean));
     this.refresh(run);
@@ -55,7 +57,7 @@ export class Toolbar {
     const entries = any ? [["", "any"], ...options] : options;
     const select = element("select", { name, on: { change: () => this.state.update({ [name]: select.value }) } },
       entries.map(([value, text]) => element("option", { value }, text)));
-    return element("label", {}, element("span", {}, title), select);
+    return element("label", { class: `of-${name}` }, element("span", {}, title), select);
   }
 
   #active() {
