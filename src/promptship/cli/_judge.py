@@ -106,7 +106,7 @@ def calibrate(
         labels = _labels(workspace, judge.file, "calibrate")
         return await calibrate_judge(judge, labels, method=method, on_progress=tell)
 
-    workspace, judge, found = _ask(context, name, work)
+    workspace, judge, found = _ask(context, name, work, is_raw=True)
     path = calibration_path(workspace.project, judge)
     write_report(path, dump_json(found.as_json()))
     if as_json:
@@ -258,6 +258,7 @@ def _ask(
     work: Callable[[OpenJudge, Workspace, Callable[[int], None]], Awaitable[_Found]],
     *,
     retests: int = 0,
+    is_raw: bool = False,
 ) -> tuple[Workspace, JudgeFile, _Found]:
     """Open a judge, let `work` ask it, and close what was opened."""
     import asyncio
@@ -270,7 +271,7 @@ def _ask(
     async def run() -> _Found:
         async with workspace, _uncached(workspace) as fresh:
             anew = _context(fresh) if retests else None
-            judge = open_judge(workspace.project, file, _context(workspace), anew=anew)
+            judge = open_judge(workspace.project, file, _context(workspace), anew=anew, is_raw=is_raw)
             with open_count(f"asking {name}") as count:
                 return await work(judge, workspace, count.advance)
 

@@ -30,7 +30,7 @@ class OpenJudge:
         digest: Its digest, of which the figures are.
         anew: The same judge without any cache, for test and retest; None where asking twice tells nothing.
         calibration: Its map; None for raw scores.
-        abstains: Whether it leaves out answers by itself, so that its own verdict counts and not a threshold.
+        abstains: Whether its own verdict counts, or none at all, and not a threshold of its file.
         held_out: For a trained judge, what models that had not seen an item say of it, by case and output.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from promptship.domain import ScorerSpec, digest_of
@@ -20,6 +20,8 @@ from promptship.scorers import build_scorer, list_scorers, load_trained_model, t
 from promptship.stats import Calibration
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from promptship.domain import JudgeCard, JudgeFile
     from promptship.project import Project
     from promptship.scorers import ScorerContext, TrainedModel
@@ -72,15 +74,24 @@ def _beside(project: Project, judge: JudgeFile, ending: str) -> Path:
 
 
 def open_judge(
-    project: Project, judge: JudgeFile, context: ScorerContext, *, anew: ScorerContext | None = None
+    project: Project,
+    judge: JudgeFile,
+    context: ScorerContext,
+    *,
+    anew: ScorerContext | None = None,
+    is_raw: bool = False,
 ) -> OpenJudge:
     """Build the scorer that a judge's file describes.
+
+    A judge that asks a model is opened by its file's name, as an evalset opens it: its scores then cite the digest that
+    an evaluation's do.
 
     Args:
         project: Where its files are.
         judge: What its file says.
         context: What the scorer may open.
         anew: Likewise, without any cache; None where the judge is not asked twice.
+        is_raw: Leave calibration and threshold out, to find them.
 
     Raises:
         ScorerSetupError: The scorer cannot be built; the message names the file.
@@ -90,13 +101,17 @@ def open_judge(
         path = model_path(project, judge)
         model = load_trained_model(path, shown=str(path.relative_to(project.root)))
         return _open_trained(judge, model, context)
-    spec = _spec_of(judge)
+    takes = next((info.params for info in list_scorers() if info.type == judge.type.removeprefix("not-")), {})
+    asks = "judge" in takes
+    spec = _spec_of_file(judge) if asks and not is_raw else _spec_of(judge, takes)
+    calibration = None if asks or is_raw or judge.calibration is None else Calibration.from_json(judge.calibration)
     return OpenJudge(
         file=judge,
         scorer=build_scorer(spec, context),
         digest=judge_digest(judge),
         anew=build_scorer(spec, anew) if anew is not None else None,
-        calibration=None if judge.calibration is None else Calibration.from_json(judge.calibration),
+        calibration=calibration,
+        abstains=asks or is_raw,
     )
 
 
@@ -116,14 +131,23 @@ def _open_trained(judge: JudgeFile, model: TrainedModel, context: ScorerContext)
     )
 
 
-def _spec_of(judge: JudgeFile) -> ScorerSpec:
-    """Return the scorer of a judge: its rubric as value, and its model and prompt where the type takes them."""
-    takes = next((info.params for info in list_scorers() if info.type == judge.type.removeprefix("not-")), {})
-    params = dict(judge.params)
-    if "judge" in takes:
-        params["judge"] = judge.model
-    if "prompt" in takes and judge.prompt:
-        params["prompt"] = judge.prompt
+def _spec_of_file(judge: JudgeFile) -> ScorerSpec:
+    """Return the scorer that an evalset writes to use this judge."""
+    path = PurePosixPath(judge.path)
+    # Of an evalset beside the folder of judges: within that folder a name is that of a model.
+    return ScorerSpec(
+        type=judge.type,
+        name=judge.name,
+        params={"judge": path.stem},
+        path=str(path.parent.parent / "judges.yaml"),
+        line=1,
+    )
+
+
+def _spec_of(judge: JudgeFile, takes: Mapping[str, str]) -> ScorerSpec:
+    """Return the scorer of a judge written out: its rubric as value, what else it takes as keys."""
+    given = {"judge": judge.model, "prompt": judge.prompt, "policy": judge.policy}
+    params = {**{key: value for key, value in given.items() if key in takes and value}, **judge.params}
     return ScorerSpec(
         type=judge.type,
         name=judge.name,
