@@ -41,6 +41,19 @@ class CheckedScorer(Scorer, Protocol):
         """
         ...
 
+    @property
+    def judge(self) -> str:
+        """Digest of the judge that its scores cite; "" for a scorer that asks no model."""
+        ...
+
+    def rescore(self, score: Score) -> Score | None:
+        """Make a stored score anew from its votes under this scorer's threshold and weights; nothing is called.
+
+        Returns:
+            The score; None where it was not made of votes.
+        """
+        ...
+
 
 def build_scorer(spec: ScorerSpec, context: ScorerContext | None = None) -> CheckedScorer:
     """Build a scorer; whatever can be wrong with it is found here, before anything is paid.
@@ -127,6 +140,15 @@ class _BoundScorer:
         except ScorerSetupError as error:
             raise ScorerSetupError(f"scorer {self.name!r}: {error}", hint=error.hint) from error
 
+    @property
+    def judge(self) -> str:
+        """See `CheckedScorer.judge`."""
+        return self.criterion.judge
+
+    def rescore(self, score: Score) -> Score | None:
+        """See `CheckedScorer.rescore`."""
+        return self.criterion.rescore(score) if score.votes else None
+
 
 class _Negated(Criterion):
     """The opposite of a criterion: value and verdict inverted, abstentions and errors left alone."""
@@ -134,11 +156,14 @@ class _Negated(Criterion):
     def __init__(self, inner: Criterion, base: str) -> None:
         self._inner = inner
         self._base = base
+        self.judge = inner.judge
 
     def score(self, item: ScoreInput) -> Score | Awaitable[Score]:
         """See `Criterion.score`."""
         found = self._inner.score(item)
-        return self._invert(found, item) if isinstance(found, Score) else self._invert_later(found, item)
+        if not isinstance(found, Score):
+            return self._invert_later(found, item)
+        return _invert(found, self._inner.claim(item) if found.passed else "")
 
     def check(self, case: Case) -> None:
         """See `Criterion.check`."""
@@ -148,15 +173,22 @@ class _Negated(Criterion):
         """See `Criterion.claim`."""
         return f"not {self._inner.claim(item)}"
 
-    async def _invert_later(self, found: Awaitable[Score], item: ScoreInput) -> Score:
-        return self._invert(await found, item)
+    def rescore(self, score: Score) -> Score | None:
+        """See `Criterion.rescore`."""
+        found = self._inner.rescore(score)
+        return None if found is None else _invert(found, "what it must not")
 
-    def _invert(self, found: Score, item: ScoreInput) -> Score:
-        if found.passed is None or found.category == UNJUDGED:
-            return found
-        value = None if found.value is None else 1.0 - found.value
-        reason = shorten(f"the output does {self._inner.claim(item)}") if found.passed else ""
-        return replace(found, value=value, passed=not found.passed, reason=reason)
+    async def _invert_later(self, found: Awaitable[Score], item: ScoreInput) -> Score:
+        score = await found
+        return _invert(score, self._inner.claim(item) if score.passed else "")
+
+
+def _invert(found: Score, claim: str) -> Score:
+    if found.passed is None or found.category == UNJUDGED:
+        return found
+    value = None if found.value is None else 1.0 - found.value
+    reason = shorten(f"the output does {claim}") if found.passed else ""
+    return replace(found, value=value, passed=not found.passed, reason=reason)
 
 
 async def _awaited(found: Awaitable[Score]) -> Score:

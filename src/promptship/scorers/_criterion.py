@@ -151,6 +151,8 @@ class Criterion(ABC):
 
     measures_only: bool = False
     """True where `passed` is always None, so that no case can need it."""
+    judge: str = ""
+    """Digest of the judge that its scores cite; "" for a criterion that asks no model."""
 
     @abstractmethod
     def score(self, item: ScoreInput) -> Score | Awaitable[Score]:
@@ -172,6 +174,11 @@ class Criterion(ABC):
         """Say what the output does where the criterion holds, as a verb phrase: `contain 'refund'`."""
         del item
         return "pass"
+
+    def rescore(self, score: Score) -> Score | None:
+        """Make a stored score anew from its votes, without a call; None for a criterion whose scores have none."""
+        del score
+        return None
 
 
 class Comparison(Criterion, Generic[_Against]):

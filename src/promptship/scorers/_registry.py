@@ -34,6 +34,7 @@ _FAMILIES = (
     "markup",
     "sql",
     "trained",
+    "judges",
 )
 _BUILT_IN = tuple(EntryPoint(name=name, value=f"promptship.scorers.{name}", group=GROUP) for name in _FAMILIES)
 """Ours, as pyproject.toml states them: known without reading the metadata of every installed package, so that start-up
@@ -58,9 +59,7 @@ ELSEWHERE: Mapping[str, str] = {
             "factuality",
             "g-eval",
             "guardrails",
-            "llm-rubric",
             "max-score",
-            "model-graded-closedqa",
             "model-graded-factuality",
             "moderation",
             "pi",

@@ -83,7 +83,7 @@ def test_score_is_reached_from_the_package():
     ("kind", "hint"),
     [
         ("javascript", "use the type python"),
-        ("not-llm-rubric", "it asks a model"),
+        ("not-moderation", "it asks a model"),
         ("is-refusal", "not in this version"),
         ("trace-span-count", "trajectory:"),
     ],
