@@ -46,6 +46,8 @@ from promptship.domain.instruments import (
     PromptSource,
     TextClassifier,
     TextLikelihood,
+    TokenMatch,
+    TokenMatcher,
 )
 from promptship.domain.json_types import JsonObject, JsonValue
 from promptship.domain.judging import (
@@ -176,6 +178,8 @@ __all__ = [
     "TextLikelihood",
     "TokenChange",
     "TokenLogprob",
+    "TokenMatch",
+    "TokenMatcher",
     "ToolCall",
     "Totals",
     "Trust",

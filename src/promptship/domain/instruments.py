@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from promptship.domain.model_configs import ModelConfig
     from promptship.domain.prompts import PromptVersion
 
-__all__ = ["Embedder", "Instruments", "LanguageModel", "PromptSource", "TextClassifier", "TextLikelihood"]
+__all__ = [
+    "Embedder",
+    "Instruments",
+    "LanguageModel",
+    "PromptSource",
+    "TextClassifier",
+    "TextLikelihood",
+    "TokenMatch",
+    "TokenMatcher",
+]
 
 
 class Embedder(Protocol):
@@ -82,6 +91,32 @@ class LanguageModel(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenMatch:
+    """How far the tokens of two texts find near ones in each other; each figure at most 1, 0 where one is empty."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+class TokenMatcher(Protocol):
+    """Compares texts token by token."""
+
+    @property
+    def identity(self) -> str:
+        """Names the model, its weights, and the layer whose vectors are compared."""
+        ...
+
+    async def match(self, pairs: Sequence[tuple[str, str]]) -> list[TokenMatch]:
+        """Return how each candidate matches its reference, in order.
+
+        Raises:
+            ModelError: The model cannot be loaded or run.
+        """
+        ...
+
+
 class Instruments(Protocol):
     """Opens what scorers measure with; whoever gives it closes what it opened.
 
@@ -95,6 +130,10 @@ class Instruments(Protocol):
 
     def embedder(self, name: str) -> Embedder:
         """Open an embedder; "" for the default."""
+        ...
+
+    def token_matcher(self, name: str) -> TokenMatcher:
+        """Open an encoder that compares texts token by token; "" for the default embedder."""
         ...
 
     def classifier(self, name: str) -> TextClassifier:
