@@ -17,6 +17,7 @@ from promptship.cli._console import (
     require_choice,
     terminal_width,
 )
+from promptship.cli._label import label
 from promptship.cli._progress import open_count
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ _Found = TypeVar("_Found")
 _FORMATS = ("terminal", "markdown", "json", "html")
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure judges against people, and train them.")
+app.command("label")(label)
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A judge: evalsets/judges/NAME.yaml.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
