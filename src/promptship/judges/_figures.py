@@ -145,16 +145,14 @@ def auroc_of(human: ndarray, scores: ndarray, weights: ndarray) -> float | None:
 def figure_of(marks: Marks, statistic: Callable[[ndarray], float | None], *, seed: int = 0) -> CardFigure:
     """Return a figure of a 2 x 2 table with its interval, by the bootstrap over clusters.
 
-    Where every item agrees, the bootstrap would say that all others do too: the low end is then the statistic of the
-    table in which as many disagree as may well have been missed.
+    Where all draws are alike the bootstrap would be certain: the ends are then the statistic of tables in which as many
+    items agree or disagree as may well have been missed.
 
     Args:
         marks: The verdicts.
         statistic: Takes the table, rows by people (bad, good), columns by the judge.
         seed: Of the bootstrap.
     """
-    import numpy as np
-
     if not len(marks):
         return _NO_ONE
     tables = _tables(marks)
@@ -164,11 +162,22 @@ def figure_of(marks: Marks, statistic: Callable[[ndarray], float | None], *, see
         return CardFigure(estimate=estimate, n=len(tables))
     found = resampled(tables, lambda drawn: statistic(drawn.sum(axis=0)), seed=seed)
     low, high = found.low, found.high
-    if total[0, 1] == total[1, 0] == 0:
+    if low == high or total[0, 1] == total[1, 0] == 0:
+        # No draw differs from the rest, so the draws know nothing of items unlike those that were seen.
         missed = 1 - 0.025 ** (1 / len(tables))
-        apart = total * (1 - missed) + np.fliplr(total) * missed
-        low = min(low, statistic(apart) or 0.0)
+        low = min(low, statistic(_moved(total, missed, to_agreement=False)) or 0.0)
+        high = max(high, statistic(_moved(total, missed, to_agreement=True)) or 0.0)
     return CardFigure(estimate=estimate, low=low, high=high, n=found.n, method=found.method)
+
+
+def _moved(table: ndarray, part: float, *, to_agreement: bool) -> ndarray:
+    """Return a table of which a part of the judge's verdicts has changed sides, towards people's or away from them."""
+    import numpy as np
+
+    diagonal = np.eye(2, dtype=bool)
+    leaving = np.where(diagonal, 0.0 if to_agreement else part, part if to_agreement else 0.0) * table
+    moved: ndarray = table - leaving + np.fliplr(leaving)
+    return moved
 
 
 def share(values: ndarray, weights: ndarray, clusters: Sequence[str], *, within: tuple[float, float]) -> CardFigure:

@@ -92,7 +92,9 @@ async def test_a_judge_that_always_says_good_has_kappa_zero_and_specificity_zero
 
     assert card.figures["kappa"].estimate == 0
     assert card.figures["specificity"].estimate == 0
+    assert card.figures["specificity"].high > 0.05
     assert card.figures["sensitivity"].estimate == 1
+    assert card.figures["sensitivity"].low < 0.95
 
 
 async def test_abstentions_are_counted_apart_and_never_as_agreement(bench, rated):
