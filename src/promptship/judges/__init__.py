@@ -18,6 +18,7 @@ from promptship.judges._label_store import LabelChanges, LabelFiles, LabelStore,
 from promptship.judges._nulls import NULL_JUDGES
 from promptship.judges._open import calibration_path, card_path, find_card, find_judge, model_path, open_judge
 from promptship.judges._probes import PROBES, Probe, run_probes
+from promptship.judges._queue import LabelQueue, QueuedOutput, load_plan, queue_plan, queue_run
 from promptship.judges._run_outputs import RunOutput, item_row, outputs_of
 from promptship.judges._train import Training, TrainingData, TrainingPlan, plan_of, train_judge, train_on
 
@@ -33,6 +34,7 @@ __all__ = [
     "JudgeComparison",
     "LabelChanges",
     "LabelFiles",
+    "LabelQueue",
     "LabelSet",
     "LabelStore",
     "LabelledItem",
@@ -43,6 +45,7 @@ __all__ = [
     "OpenJudge",
     "Probe",
     "Purpose",
+    "QueuedOutput",
     "Ruling",
     "RunOutput",
     "Stratum",
@@ -65,6 +68,7 @@ __all__ = [
     "judge_digest",
     "label_files",
     "label_row",
+    "load_plan",
     "make_card",
     "match_labels",
     "model_path",
@@ -72,6 +76,8 @@ __all__ = [
     "outputs_of",
     "plan_labels",
     "plan_of",
+    "queue_plan",
+    "queue_run",
     "require_usable",
     "run_cascade",
     "run_probes",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from promptship.domain import JsonObject, JudgeFile, Label
+    from promptship.domain import JsonObject, JudgedItem, JudgeFile, Label
     from promptship.judges._run_outputs import RunOutput
     from promptship.project import Project
 
@@ -145,9 +145,31 @@ class LabelStore:
 
     def _new_items(self, labels: Sequence[Label], outputs: Mapping[tuple[str, str], RunOutput]) -> Iterable[JsonObject]:
         for key in dict.fromkeys((label.case_id, label.output_digest) for label in labels):
-            output = outputs[key].record.output
-            if key not in self.items and output is not None:
-                yield item_row(outputs[key].record, output)
+            if key not in self.items and key in outputs:
+                yield item_row(outputs[key])
+
+    def load_items(self) -> list[JudgedItem]:
+        """Load the outputs in its files.
+
+        Raises:
+            SourceError: A file is wrong, or is not there.
+        """
+        return [item for path in self.files.items for item in load_items(path, root=self._root)]
+
+    def put(self, label: Label, output: RunOutput | None = None) -> None:
+        """Write one label at once, in the place of what the rater said of the output before.
+
+        Args:
+            label: The label.
+            output: What it is of; None where the output is in the files already.
+
+        Raises:
+            SourceError: The files were changed meanwhile, and are wrong.
+            StorageError: A file cannot be read or written.
+        """
+        # Read anew: a second person may label into the same files.
+        now = LabelStore(self.files, root=self._root)
+        now.apply(now.compare([label], {output.key: output} if output else {}, replacing=True))
 
     def apply(self, changes: LabelChanges) -> None:
         """Write changes: each file whole or not at all, outputs before the labels that name them.

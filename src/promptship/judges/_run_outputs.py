@@ -23,10 +23,12 @@ class RunOutput:
     Attributes:
         digest: How labels know it.
         record: The first cell that gave it.
+        output: What the cell holds.
     """
 
     digest: str
     record: CellRecord
+    output: Output
 
     @property
     def key(self) -> tuple[str, str]:
@@ -47,14 +49,15 @@ def outputs_of(run: Run, case_ids: Collection[str] | None = None) -> Iterator[Ru
     seen: set[tuple[str, str]] = set()
     for record in run.records(case_ids):
         digest = output_digest(record)
-        if digest is None or (record.key.case_id, digest) in seen:
+        if record.output is None or digest is None or (record.key.case_id, digest) in seen:
             continue
         seen.add((record.key.case_id, digest))
-        yield RunOutput(digest=digest, record=record)
+        yield RunOutput(digest=digest, record=record, output=record.output)
 
 
-def item_row(record: CellRecord, output: Output) -> JsonObject:
+def item_row(found: RunOutput) -> JsonObject:
     """Return an output with its case as a line of a judge's `items`, which gives it the same digest again."""
+    record, output = found.record, found.output
     row: JsonObject = {"id": record.key.case_id, "inputs": record.inputs}
     if record.expected is not None:
         row["expected"] = record.expected
