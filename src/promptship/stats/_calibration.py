@@ -48,7 +48,7 @@ class Calibration:
             found: ndarray = np.interp(array, self.scores, self.probabilities)
             return found
         # Of tanh and not of exp: no score, however far out, overflows.
-        found = 0.5 * (1 + np.tanh(0.5 * (self.slope * array + self.offset)))
+        found: ndarray = 0.5 * (1 + np.tanh(0.5 * (self.slope * array + self.offset)))
         return found
 
     def as_json(self) -> dict[str, Any]:
