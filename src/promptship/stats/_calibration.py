@@ -44,11 +44,12 @@ class Calibration:
         import numpy as np
 
         array = np.asarray(scores, dtype=float)
+        found: ndarray
         if self.method == "isotonic":
-            found: ndarray = np.interp(array, self.scores, self.probabilities)
-            return found
-        # Of tanh and not of exp: no score, however far out, overflows.
-        found: ndarray = 0.5 * (1 + np.tanh(0.5 * (self.slope * array + self.offset)))
+            found = np.interp(array, self.scores, self.probabilities)
+        else:
+            # Of tanh and not of exp: no score, however far out, overflows.
+            found = 0.5 * (1 + np.tanh(0.5 * (self.slope * array + self.offset)))
         return found
 
     def as_json(self) -> dict[str, Any]:
