@@ -56,7 +56,9 @@ def is_paid_for(path: Path, config: pytest.Config) -> bool:
 
 
 def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(("_", ".")) for part in path.parts)
+    from promptship.evalsets import JUDGES_FOLDER
+
+    return path.parts[0] == JUDGES_FOLDER or any(part.startswith(("_", ".")) for part in path.parts)
 
 
 def _looks_like_an_evalset(path: Path) -> bool:

@@ -55,6 +55,12 @@ def test_hidden_files_are_left_out_unless_they_are_named(project):
     assert len(collected(project, "evalsets/_draft.yaml")) == 3
 
 
+def test_judges_beside_evalsets_are_not_collected(project):
+    project.evalset()
+    project.write("evalsets/judges/tone.yaml", "policy: Polite.\nitems: i.jsonl\nlabels: l.jsonl\n")
+    assert {line.partition("::")[0] for line in collected(project, "evalsets")} == {"evalsets/echo.yaml"}
+
+
 def test_a_file_elsewhere_is_an_evalset_where_it_is_named_and_has_cases(project):
     project.write("other/one.yaml", json.dumps({"prompt": "echo", "cases": [{"id": "a", "inputs": {"text": "b"}}]}))
     project.write("other/two.yaml", "stages: []\n")
