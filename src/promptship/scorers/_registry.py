@@ -50,32 +50,21 @@ ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(
         (
             "agent-rubric",
-            "answer-relevance",
             "classifier",
-            "context-faithfulness",
-            "context-recall",
-            "context-relevance",
-            "conversation-relevance",
-            "factuality",
-            "g-eval",
             "guardrails",
             "max-score",
-            "model-graded-factuality",
             "moderation",
             "pi",
             "search-rubric",
-            "select-best",
             "similar",
             "similar:cosine",
             "similar:dot",
             "similar:euclidean",
-            "trajectory:goal-success",
         ),
         _MODEL,
     ),
     "human": "it waits for a person to decide, which is no scorer",
     "f-score": "it is no assertion there either; the type f1 compares words",
-    "is-refusal": "detectors of refusals are not in this version",
 }
 """Types of promptfoo that are not here, and what to do instead."""
 

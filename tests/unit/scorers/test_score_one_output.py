@@ -84,7 +84,6 @@ def test_score_is_reached_from_the_package():
     [
         ("javascript", "use the type python"),
         ("not-moderation", "it asks a model"),
-        ("is-refusal", "not in this version"),
         ("trace-span-count", "trajectory:"),
     ],
 )
