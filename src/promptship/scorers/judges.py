@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from promptship.scorers._judging.fact_types import FACT_TYPES
+from promptship.scorers._judging.geval import GEVAL_TYPES
+from promptship.scorers._judging.member_types import MEMBER_TYPES
+from promptship.scorers._judging.pair_types import PAIR_TYPES
+from promptship.scorers._judging.ready_types import READY_TYPES
+from promptship.scorers._judging.relevance import RELEVANCE_TYPES
 from promptship.scorers._judging.rubric_types import RUBRIC_TYPES
 
 if TYPE_CHECKING:
@@ -16,4 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["SCORERS"]
 
-SCORERS: Mapping[str, ScorerFactory] = {**RUBRIC_TYPES}
+SCORERS: Mapping[str, ScorerFactory] = {
+    **RUBRIC_TYPES,
+    **GEVAL_TYPES,
+    **READY_TYPES,
+    **FACT_TYPES,
+    **RELEVANCE_TYPES,
+    **PAIR_TYPES,
+    **MEMBER_TYPES,
+}

@@ -41,6 +41,7 @@ __all__ = [
     "JudgeKit",
     "JudgedCriterion",
     "Prepared",
+    "flag",
     "one_of",
     "open_kit",
     "require_instruments",
@@ -145,7 +146,7 @@ class JudgeKit:
         }
         calibration = self.file.calibration if self.file else None
         judge = JudgeSpec(
-            type=self.spec.type.removeprefix("not-"),
+            type=self.kind,
             prompts=prompts,
             rubric=rubric,
             policy=self.policy,
@@ -154,6 +155,11 @@ class JudgeKit:
             threshold=bounds.as_json(),
         )
         return build_ruling(combine, bounds, judge, definition)
+
+    @property
+    def kind(self) -> str:
+        """The type, without `not-`."""
+        return self.spec.type.removeprefix("not-")
 
     @property
     def shared_inputs(self) -> JsonObject:
@@ -289,7 +295,7 @@ def open_kit(spec: ScorerSpec, context: ScorerContext) -> JudgeKit:
         constrained=constrained,
         rationale=cast("RationaleOrder", one_of(spec, "rationale", get_args(RationaleOrder))),
         evidence=one_of(spec, "evidence", get_args(Evidence)) == "checked",
-        unsure=_flag(spec, "unsure"),
+        unsure=flag(spec, "unsure"),
         policy=policy.strip(),
         file=file,
     )
@@ -364,7 +370,12 @@ def whole_number(spec: ScorerSpec, key: str, *, default: int, low: int, high: in
     return found
 
 
-def _flag(spec: ScorerSpec, key: str) -> bool:
+def flag(spec: ScorerSpec, key: str) -> bool:
+    """Read a parameter that is true or false; false unless given.
+
+    Raises:
+        ScorerSetupError: It is neither.
+    """
     found = spec.params.get(key, False)
     if not isinstance(found, bool):
         raise ScorerSetupError(f"{key} is {found!r}; expected true or false")

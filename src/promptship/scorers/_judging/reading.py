@@ -10,10 +10,23 @@ from promptship.errors import ScorerSetupError, did_you_mean
 from promptship.scorers._criterion import text_of
 
 if TYPE_CHECKING:
-    from promptship.domain import Case, JsonObject, JsonValue, Output, ScoreInput
+    from promptship.domain import Case, JsonObject, JsonValue, Output, ScoreInput, ScorerSpec
 
-__all__ = ["contexts_of", "conversation_of", "expected_of", "render_turns", "request_of", "steps_of", "text_of"]
+__all__ = [
+    "INPUT_PARAM",
+    "contexts_of",
+    "conversation_of",
+    "expected_of",
+    "input_name",
+    "render_turns",
+    "request_of",
+    "steps_of",
+    "text_of",
+]
 
+INPUT_PARAM: Final = {
+    "input": "the input of the case that holds the question; `query`, `question` or all inputs unless given"
+}
 _ASKED: Final = ("query", "question")
 _PASSAGES: Final = ("context", "contexts")
 _BEFORE: Final = ("history", "messages", "conversation")
@@ -38,6 +51,18 @@ def request_of(case: Case, name: str = "") -> str:
     if len(rest) == 1:
         return _text(next(iter(rest.values())))
     return "\n".join(f"{key}: {_text(value)}" for key, value in rest.items())
+
+
+def input_name(spec: ScorerSpec) -> str:
+    """Return the name of the input that holds the question; "" where the scorer names none.
+
+    Raises:
+        ScorerSetupError: It is no text.
+    """
+    found = spec.params.get("input", "")
+    if not isinstance(found, str):
+        raise ScorerSetupError(f"input is {found!r}; expected the name of an input of the case")
+    return found
 
 
 def expected_of(case: Case) -> str:

@@ -35,6 +35,8 @@ class Combined:
         abstains: Whether the judge itself left it open.
         measure: The raw figure; None where the value says all.
         unit: Of the measure.
+        decided: Whether the votes themselves decide, so that no bound is asked.
+        passed: What they decided; None where they leave it open.
     """
 
     value: float | None
@@ -44,6 +46,8 @@ class Combined:
     abstains: bool = False
     measure: float | None = None
     unit: str = ""
+    decided: bool = False
+    passed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,10 +139,11 @@ class Ruling:
             category = found.category or (ABSTAINS if found.abstains else UNSCORED)
             return Score(value=None, category=category, reason=shorten(found.reason), **kept)
         value = self._calibrate(min(1.0, max(0.0, found.value)))
-        passed = self.bounds.decide(value)
+        passed = found.passed if found.decided else self.bounds.decide(value)
         if passed is None:
-            open_ = f"{value:.3g} is between {self.bounds.low:g} and {self.bounds.high:g}"
-            return Score(value=value, category=ABSTAINS, reason=shorten(f"{open_}; {found.reason}"), **kept)
+            between = f"{value:.3g} is between {self.bounds.low:g} and {self.bounds.high:g}"
+            why = found.reason if found.decided else "; ".join(filter(None, (between, found.reason)))
+            return Score(value=value, category=ABSTAINS, reason=shorten(why), **kept)
         said = "" if passed else shorten("; ".join(filter(None, (found.reason, reason))))
         return Score(value=value, passed=passed, category=found.category, reason=said, **kept)
 

@@ -92,17 +92,17 @@ class Bench:
         """Build a scorer and score one item."""
         scorer = self.build(kind, **written)
         scorer.check(item.case)
-        return wait(scorer, item)
+        return self.wait(scorer, item)
 
+    @staticmethod
+    def wait(scorer: CheckedScorer, item: ScoreInput) -> Score:
+        """Score one item in a loop of its own."""
 
-def wait(scorer: CheckedScorer, item: ScoreInput) -> Score:
-    """Score one item in a loop of its own."""
+        async def run() -> Score:
+            found = scorer.score(item)
+            return found if isinstance(found, Score) else await found
 
-    async def run() -> Score:
-        found = scorer.score(item)
-        return found if isinstance(found, Score) else await found
-
-    return asyncio.run(run())
+        return asyncio.run(run())
 
 
 @pytest.fixture
