@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from promptship.models import open_classifier, open_embedder, open_language_model
+from promptship.models import open_classifier, open_embedder, open_language_model, open_token_matcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ModelConfig,
         PromptVersion,
         TextClassifier,
+        TokenMatcher,
     )
     from promptship.models import ModelHub, PullProgress, VectorCache
     from promptship.project import Project
@@ -64,15 +65,26 @@ class ProjectInstruments:
 
     def embedder(self, name: str) -> Embedder:
         """See `Instruments.embedder`."""
-        return open_embedder(name, cache_dir=self._cache_dir, vectors=self._open_vectors(), on_pull=self._on_pull)
+        return open_embedder(
+            self._place(name), cache_dir=self._cache_dir, vectors=self._open_vectors(), on_pull=self._on_pull
+        )
+
+    def token_matcher(self, name: str) -> TokenMatcher:
+        """See `Instruments.token_matcher`."""
+        return open_token_matcher(self._place(name), cache_dir=self._cache_dir, on_pull=self._on_pull)
 
     def classifier(self, name: str) -> TextClassifier:
         """See `Instruments.classifier`."""
-        return open_classifier(name, cache_dir=self._cache_dir, on_pull=self._on_pull)
+        return open_classifier(self._place(name), cache_dir=self._cache_dir, on_pull=self._on_pull)
 
     def language_model(self, name: str) -> LanguageModel:
         """See `Instruments.language_model`."""
-        return open_language_model(name, cache_dir=self._cache_dir, on_pull=self._on_pull)
+        return open_language_model(self._place(name), cache_dir=self._cache_dir, on_pull=self._on_pull)
+
+    def _place(self, name: str) -> str:
+        """Return a folder's name as seen from anywhere: evalsets name folders as seen from the project."""
+        folder = self._project.root / name
+        return str(folder) if name and (folder / "config.json").is_file() else name
 
 
 class ProjectPrompts:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         open_classifier,
         open_embedder,
         open_language_model,
+        open_token_matcher,
         pull_model,
     )
 
@@ -45,12 +46,13 @@ __all__ = [
     "open_classifier",
     "open_embedder",
     "open_language_model",
+    "open_token_matcher",
     "pull_model",
 ]
 
 _LOCAL = frozenset(
     {"PullProgress", "PulledModel", "list_pulled", "open_classifier", "open_embedder", "open_language_model"}
-    | {"pull_model"}
+    | {"open_token_matcher", "pull_model"}
 )
 
 

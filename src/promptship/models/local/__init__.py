@@ -1,10 +1,15 @@
-"""Models that run on this machine: fetching and converting their weights, batching, generating, choosing by likelihood.
+"""Models of this machine: fetching and converting their weights, batching, generating, choosing, measuring.
 
 torch and transformers are imported when a model is loaded, never before. Pace, cache and money are the hub's.
 """
 
 from promptship.models.local._folders import PulledModel, list_pulled
-from promptship.models.local._instruments import open_classifier, open_embedder, open_language_model
+from promptship.models.local._instruments import (
+    open_classifier,
+    open_embedder,
+    open_language_model,
+    open_token_matcher,
+)
 from promptship.models.local._model import LocalModel, open_local
 from promptship.models.local._pull import PullProgress, pull_model
 from promptship.models.local._tokenizers import count_tokens
@@ -19,5 +24,6 @@ __all__ = [
     "open_embedder",
     "open_language_model",
     "open_local",
+    "open_token_matcher",
     "pull_model",
 ]

@@ -6,7 +6,7 @@ import asyncio
 import queue
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from promptship.errors import ModelError, PromptshipError
 
@@ -47,6 +47,9 @@ class _Request(Generic[Item, Result]):
 
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(unless_done)
+
+
+_Batch: TypeAlias = "list[tuple[int, _Request[Item, Result], int]]"
 
 
 class Batcher(Generic[Item, Result]):
@@ -104,13 +107,10 @@ class Batcher(Generic[Item, Result]):
             batch, waiting = waiting[-self._most_rows :], waiting[: -self._most_rows]
             try:
                 run_batch = run_batch or self._load()
-                found = run_batch([request.items[place] for _, request, place in batch])
             except BaseException as error:  # noqa: BLE001 - handed to everyone who waits
-                for _, request, _ in batch:
-                    request.fail(_as_model_error(error))
+                _refuse(batch, error)
                 continue
-            for (_, request, place), result in zip(batch, found, strict=True):
-                request.put(place, result)
+            _answer(run_batch, batch)
 
     def _collect(self, *, block: bool) -> list[tuple[int, _Request[Item, Result], int]]:
         """Return what has arrived; wait for the first, then a moment for its neighbours."""
@@ -123,6 +123,30 @@ class Batcher(Generic[Item, Result]):
                 return found
             found += [(self._size_of(item), request, place) for place, item in enumerate(request.items)]
             timeout = _WINDOW_S if block else 0.0
+
+
+def _answer(run_batch: Callable[[Sequence[Item]], Sequence[Result]], batch: _Batch[Item, Result]) -> None:
+    try:
+        found = run_batch([request.items[place] for _, request, place in batch])
+    except BaseException as error:  # noqa: BLE001 - handed to everyone in the batch
+        if _is_out_of_memory(error) and len(batch) > 1:
+            middle = len(batch) // 2
+            _answer(run_batch, batch[:middle])
+            _answer(run_batch, batch[middle:])
+        else:
+            _refuse(batch, error)
+        return
+    for (_, request, place), result in zip(batch, found, strict=True):
+        request.put(place, result)
+
+
+def _refuse(batch: _Batch[Item, Result], error: BaseException) -> None:
+    for _, request, _ in batch:
+        request.fail(_as_model_error(error))
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
 
 
 def _as_model_error(error: BaseException) -> BaseException:

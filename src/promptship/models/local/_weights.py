@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +13,17 @@ from promptship.models.local._convert import quiet_transformers
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["count_cores", "load_weights"]
+__all__ = ["choose_device", "count_cores", "load_weights"]
 
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _FAST_BF16 = ("amx_bf16", "avx512_bf16")
+# A model that both answers and rates texts lies in memory once; whoever uses it last lets go of it.
+_LOADED: weakref.WeakValueDictionary[tuple[str, str], Any] = weakref.WeakValueDictionary()
+_LOADING = threading.Lock()
 
 
 def load_weights(folder: Path, dtype: str) -> Any:
-    """Load a causal language model for inference, on the GPU where there is one.
+    """Load a causal language model for inference, on the GPU where there is one; the same one for all who use it.
 
     Only safetensors are read, no code of the model's own is run, and the network is not touched.
 
@@ -30,12 +35,27 @@ def load_weights(folder: Path, dtype: str) -> Any:
     Raises:
         OSError: The folder has no readable weights.
     """
+    with _LOADING:
+        model = _LOADED.get((str(folder), dtype))
+        if model is None:
+            model = _LOADED[str(folder), dtype] = _load(folder, dtype)
+        return model
+
+
+def choose_device() -> str:
+    """Return where models run: `cuda` where there is a GPU, else `cpu`, with as many threads as there are cores."""
     import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    torch.set_num_threads(count_cores())
+    return "cpu"
+
+
+def _load(folder: Path, dtype: str) -> Any:
     from transformers import AutoModelForCausalLM
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cpu":
-        torch.set_num_threads(count_cores())
+    device = choose_device()
     with quiet_transformers():
         model = AutoModelForCausalLM.from_pretrained(
             folder,
