@@ -30,7 +30,7 @@ from promptship.models.local import (
     open_token_matcher,
 )
 
-WORDS = [*("the", "parcel", "left", "on", "monday", "it", "weighs", "two"), "kilograms", "and", "a", "mountain", "is", "green", "red"]
+WORDS = [
     "the",
     "parcel",
     "left",
@@ -44,7 +44,7 @@ WORDS = [*("the", "parcel", "left", "on", "monday", "it", "weighs", "two"), "kil
     "a",
     "mountain",
     "is",
-    "green",
+    "red",
 ]
 TEXTS = ["the parcel left on monday", "it weighs two kilograms and the mountain is green", "red", "a a a a a a a a a"]
 PAIRS = [("the parcel left on monday", "it left"), ("it weighs two kilograms", "a mountain is red and green")]
