@@ -99,7 +99,7 @@ def list_scorers() -> list[ScorerInfo]:
 
     Example:
         >>> [info.type for info in list_scorers()][:2]
-        ['assert-set', 'bleu']
+        ['answer-relevance', 'assert-set']
     """
     found: dict[str, ScorerInfo] = {}
     for point in _points():
