@@ -9,6 +9,7 @@ from promptship.stats._bootstrap import bootstrap_bca
 from promptship.stats._calibration import Calibration, fit_isotonic, fit_platt, split_conformal_threshold
 from promptship.stats._differences import paired_difference
 from promptship.stats._equivalence import EquivalenceTest, non_inferiority, tost
+from promptship.stats._judged import judged_difference, judged_rate
 from promptship.stats._means import clustered_mean, t_interval
 from promptship.stats._multiplicity import benjamini_hochberg, holm
 from promptship.stats._paired import PairedTest, mcnemar, paired_permutation, sign_test
@@ -20,6 +21,7 @@ from promptship.stats._power_scores import (
     power_scores,
     smallest_detectable_score_difference,
 )
+from promptship.stats._prediction_powered import prediction_powered_mean
 from promptship.stats._quantiles import quantile_interval
 from promptship.stats._rates import clopper_pearson, wilson, zero_events_upper
 from promptship.stats._repeats import VarianceComponents, pass_at_k, pass_hat_k, variance_components
@@ -51,6 +53,8 @@ __all__ = [
     "fit_platt",
     "gwet_ac1",
     "holm",
+    "judged_difference",
+    "judged_rate",
     "krippendorff_alpha",
     "mcnemar",
     "mean_interval",
@@ -67,6 +71,7 @@ __all__ = [
     "power_mcnemar",
     "power_rate",
     "power_scores",
+    "prediction_powered_mean",
     "quantile_interval",
     "rate_confidence_sequence",
     "sign_test",
