@@ -26,6 +26,9 @@ from promptship.scorers._criterion import (
     require_instruments,
     text_of,
 )
+from promptship.scorers._judging.identity import JudgeSpec
+from promptship.scorers._judging.orders import OrderBias, measure_order_bias
+from promptship.scorers._judging.prompts import packaged_prompts
 from promptship.scorers._reference import render_reference
 from promptship.scorers._registry import list_scorers
 from promptship.scorers._score import score
@@ -54,7 +57,9 @@ __all__ = [
     "FeatureTools",
     "HeldOut",
     "InstrumentsNeededError",
+    "JudgeSpec",
     "Linear",
+    "OrderBias",
     "Score",
     "ScoreInput",
     "ScorerContext",
@@ -70,7 +75,9 @@ __all__ = [
     "fail",
     "list_scorers",
     "load_trained_model",
+    "measure_order_bias",
     "open_feature_tools",
+    "packaged_prompts",
     "render_reference",
     "require_instruments",
     "score",
