@@ -27,7 +27,7 @@ def _review() -> None:
 def import_ratings(
     context: typer.Context,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="ratings.jsonl of a report page, or a rated .csv or .xlsx.")
+        list[Path], typer.Argument(metavar="FILE", help="ratings.jsonl of a report page, or a rated .csv or .xlsx.")
     ],
     run: Annotated[
         str | None, typer.Option(metavar="RUN", help="The run that was rated; the one that each row names if none.")
@@ -35,7 +35,7 @@ def import_ratings(
     judge: Annotated[
         str | None, typer.Option(metavar="NAME", help="Add to the labels of this judge; else to the evalset's.")
     ] = None,
-    rater: Annotated[str, typer.Option(metavar="NAME", help="Who rated, where a file does not say.")] = "",
+    rater: Annotated[str | None, typer.Option(metavar="NAME", help="Who rated, where a file does not say.")] = None,
     *,
     replacing: Annotated[bool, typer.Option("--replace", help="A label that differs replaces the stored one.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count; write nothing.")] = False,
@@ -48,7 +48,7 @@ def import_ratings(
     from promptship.runner import find_run
 
     project = open_workspace(context).project
-    read = [load_ratings(path, rater=rater) for path in files]
+    read = [load_ratings(path, rater=rater or "") for path in files]
     imported = import_all(
         project,
         read,

@@ -67,7 +67,9 @@ function describeSample(ratings, rated) {
   const all = ratings.order.length;
   if (drawn === all) return "Every output is rated: the ratings stand for the whole run.";
   const sample = `The first ${count(drawn)} of ${count(all)} cases in random order are rated and count as a sample.`;
-  const chosen = rated - ratings.order.slice(0, drawn).reduce((sum, number) => sum + ratings.outputs(number).length, 0);
+  // The next case may be rated in part: it is on its way into the sample.
+  const begun = ratings.order.slice(0, drawn + 1).flatMap((number) => ratings.outputs(number));
+  const chosen = rated - begun.filter((cell) => ratings.mark(cell).rating).length;
   const others = chosen > 0 ? " Other ratings count as chosen by you: they measure no rate." : "";
   return drawn ? sample + others : `Ratings in random order count as a sample of the run; others as chosen by you.`;
 }
