@@ -159,6 +159,7 @@ class RunManifest:
         experiment: Name of the experiment that it belongs to; "" for none.
         note: For people.
         skipped: Cells that were not run because the verdict was certain without them.
+        judges: Digests of the judges among the scorers, by scorer name.
         format: Version of the files of a run.
     """
 
@@ -184,6 +185,7 @@ class RunManifest:
     experiment: str = ""
     note: str = ""
     skipped: int = 0
+    judges: Mapping[str, str] = field(default_factory=dict)
     format: int = 1
 
 

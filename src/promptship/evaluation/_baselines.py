@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptship.errors import CassetteMissError, ReferenceNotFoundError, UsageError
+from promptship.evaluation._compare import other_judges
 from promptship.evaluation._verdict import is_held_out_run
 from promptship.gates import Baseline
 from promptship.runner import Run, find_run, list_runs
@@ -72,8 +73,16 @@ async def find_baselines(
     return baseline_of
 
 
-def baseline_of_run(run: Run, label: str) -> Baseline:
-    """Take the variant of a stored run that `label` is compared with: the one called alike, or its only one."""
+def baseline_of_run(run: Run, label: str, judged: RunManifest | None = None) -> Baseline:
+    """Take the variant of a stored run that `label` is compared with: the one called alike, or its only one.
+
+    Args:
+        run: The stored run.
+        label: The variant that is compared with it.
+        judged: The run that is decided on; one that other judges have scored is no baseline for it.
+    """
+    if judged is not None and (clash := other_judges(run.manifest, judged)):
+        return Baseline(name=run.manifest.run_id, reason=clash)
     labels = [variant.label for variant in run.manifest.variants]
     name = label if label in labels else labels[0] if len(labels) == 1 else None
     if name is None:
@@ -104,9 +113,13 @@ def find_stored_baseline(project: Project, versus: str, judged: Run, label: str)
     if versus == _LAST:
         earlier = [row for row in rows if row.run_id < judged.manifest.run_id]
         last = Run(project.runs_dir / earlier[0].run_id, earlier[0]) if earlier else None
-        return baseline_of_run(last, label) if last else Baseline(name=versus, reason="there is no earlier run")
+        return (
+            baseline_of_run(last, label, judged.manifest)
+            if last
+            else Baseline(name=versus, reason="there is no earlier run")
+        )
     if _names_run(versus):
-        return baseline_of_run(find_run(project.runs_dir, versus), label)
+        return baseline_of_run(find_run(project.runs_dir, versus), label, judged.manifest)
     return _find_version(project, versus, judged, label, rows)
 
 
@@ -122,14 +135,18 @@ def _find_version(project: Project, versus: str, judged: Run, label: str, rows: 
         return Baseline(name=versus, is_candidate=True)
     for row in rows:
         for one in row.variants:
-            if one.digest == digest:
+            if one.digest == digest and not other_judges(row, judged.manifest):
                 return baseline_of_run(Run(project.runs_dir / row.run_id, row), one.label)
     return Baseline(name=versus, reason="that version was never evaluated on this evalset; promptctl eval does it")
 
 
 def _of_stored_run(project: Project, versus: str, prepared: PreparedEvaluation, label: str) -> Baseline:
     run = _find_run(project, versus, prepared)
-    return Baseline(name=versus, reason="this is the first run") if run is None else baseline_of_run(run, label)
+    if run is None:
+        return Baseline(name=versus, reason="this is the first run")
+    # What the run under way will say of its judges.
+    judged = replace(run.manifest, run_id="this run", judges=prepared.plan.judges)
+    return baseline_of_run(run, label, judged)
 
 
 def _is_whole(manifest: RunManifest) -> bool:

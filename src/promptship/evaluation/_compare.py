@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from promptship.domain import CaseChange, ComparedSide, Comparison, MetricChange, SliceChange, digest_of
+from promptship.domain import CaseChange, ComparedSide, Comparison, MetricChange, SliceChange, digest_of, short_digest
 from promptship.errors import UsageError
 from promptship.runner import OutcomeCode
 
@@ -14,11 +14,18 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
-    from promptship.domain import CellRecord, ChangeKind, Stability
+    from promptship.domain import CellRecord, ChangeKind, RunManifest, Stability
     from promptship.domain.comparisons import MetricFinding
     from promptship.runner import CaseTable, Run
 
-__all__ = ["collect_examples", "compare_runs", "compare_variants", "require_scored"]
+__all__ = [
+    "collect_examples",
+    "compare_runs",
+    "compare_variants",
+    "other_judges",
+    "refuse_other_judges",
+    "require_scored",
+]
 
 _MOST_EXAMPLES = 200
 
@@ -47,8 +54,9 @@ def compare_runs(
         One comparison for each label that both runs have; where each has a single variant, those two.
 
     Raises:
-        UsageError: No variants belong together, or the runs share too few cases.
+        UsageError: No variants belong together, the runs share too few cases, or different judges scored them.
     """
+    refuse_other_judges(baseline.manifest, candidate.manifest)
     edited = _edited_cases(baseline, candidate)
     found = []
     for left, right in _pair_labels(baseline, candidate):
@@ -56,6 +64,32 @@ def compare_runs(
         sides = _side(baseline, left, tables[0]), _side(candidate, right, tables[1])
         found.append(_compare(sides, tables, edited, frozenset(left_out), least_overlap))
     return found
+
+
+def other_judges(baseline: RunManifest, candidate: RunManifest) -> str:
+    """Say which scorer of both runs was not the same judge in both; "" where all were.
+
+    Figures of different judges differ by what the judges are, and not by what was judged.
+    """
+    for name, digest in candidate.judges.items():
+        before = baseline.judges.get(name)
+        if before is not None and before != digest:
+            sides = f"{short_digest(before)} in {baseline.run_id} and by {short_digest(digest)} in {candidate.run_id}"
+            return f"{name!r} was judged by {sides}"
+    return ""
+
+
+def refuse_other_judges(baseline: RunManifest, candidate: RunManifest) -> None:
+    """Refuse two runs that different judges have scored.
+
+    Raises:
+        UsageError: There is a scorer of both that was not the same judge.
+    """
+    if clash := other_judges(baseline, candidate):
+        raise UsageError(
+            f"{clash}: a difference would be the judges' as much as the prompts'",
+            hint=f"judge the baseline's stored outputs anew: promptctl runs rescore {baseline.run_id}",
+        )
 
 
 def compare_variants(run: Run, *, left_out: Collection[str] = ()) -> list[Comparison]:

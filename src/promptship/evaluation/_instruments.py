@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from promptship.models import ModelHub, PullProgress, VectorCache
     from promptship.project import Project
 
-__all__ = ["JUDGE_PROMPTS", "ProjectInstruments", "ProjectPrompts"]
-
-JUDGE_PROMPTS = "judges"
-"""Folder below the project's prompts in which a judge's prompt of that name replaces the package's."""
+__all__ = ["ProjectInstruments", "ProjectPrompts"]
 
 
 class ProjectInstruments:
@@ -88,12 +85,15 @@ class ProjectInstruments:
 
 
 class ProjectPrompts:
-    """`PromptSource` of a project: `prompts/judges/NAME.prompt`."""
+    """`PromptSource` of a project: its prompts by name, of which `judges/TYPE` takes the place of the package's."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        self._found: dict[str, PromptVersion | None] = {}
 
     def find_prompt(self, name: str) -> PromptVersion | None:
-        """See `PromptSource.find_prompt`."""
-        full = f"{JUDGE_PROMPTS}/{name}"
-        return self._project.load_prompt(full).version if full in self._project.prompt_names() else None
+        """See `PromptSource.find_prompt`. Read once: every case may have a judge of its own."""
+        if name not in self._found:
+            known = name in self._project.prompt_names()
+            self._found[name] = self._project.load_prompt(name).version if known else None
+        return self._found[name]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from promptship.errors import UsageError
 from promptship.evalsets import load_evalset
 from promptship.evaluation._baselines import baseline_of_run, find_stored_baseline
+from promptship.evaluation._compare import refuse_other_judges
 from promptship.evaluation._verdict import count_looks, decide_run, today_utc
 from promptship.gates import Policy, check_gates
 
@@ -33,6 +34,8 @@ def judge_run(project: Project, run: Run, *, policy: Policy | None = None, basel
         UsageError: The run is unfinished, its evalset is gone, or a gate names what the run does not have.
     """
     manifest = run.manifest
+    if baseline is not None:
+        refuse_other_judges(baseline.manifest, manifest)
     if manifest.finished is None:
         raise UsageError(
             f"run {manifest.run_id} is unfinished, so a verdict would be of a part", hint="promptctl eval resumes it"
@@ -55,7 +58,7 @@ def judge_run(project: Project, run: Run, *, policy: Policy | None = None, basel
 
     def baseline_of(versus: str, label: str) -> Baseline:
         if baseline is not None:
-            return baseline_of_run(baseline, label)
+            return baseline_of_run(baseline, label, manifest)
         return find_stored_baseline(project, versus, run, label)
 
     verdict = decide_run(run, gates, policy=policy, baseline_of=baseline_of, quarantine=quarantine, today=today_utc())

@@ -55,7 +55,7 @@ def new_manifest(
         evalset=spec.name,
         evalset_path=spec.path,
         evalset_digest=plan.evalset_digest,
-        scoring_digest=spec.scoring_digest(),
+        scoring_digest=plan.scoring_digest,
         kind=spec.kind,
         variants=plan.variants,
         scorers=tuple(scorer.name for scorer in plan.scorers),
@@ -70,6 +70,7 @@ def new_manifest(
         promptship_version=promptship_version,
         experiment=plan.experiment,
         note=plan.note,
+        judges=plan.judges,
         format=_FORMAT,
     )
 

@@ -78,6 +78,19 @@ class RunPlan:
         return len(self.variants) * self.repeats
 
     @cached_property
+    def judges(self) -> dict[str, str]:
+        """Digests of the judges among the scorers, by name."""
+        # A scorer of one's own need not know of judges.
+        digests = {scorer.name: getattr(scorer, "judge", "") for scorer in self.scorers}
+        return {name: digest for name, digest in digests.items() if digest}
+
+    @cached_property
+    def scoring_digest(self) -> Digest:
+        """Digest of everything that decides the scores: the scorers as written, and what their judges are."""
+        written = self.spec.scoring_digest()
+        return digest_of({"scoring": written, "judges": {**self.judges}}) if self.judges else written
+
+    @cached_property
     def plan_digest(self) -> Digest:
         """Digest of everything that decides the outputs; scorers are left out where `cases_digest` allows it."""
         variants: list[JsonValue] = [

@@ -6,7 +6,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING
 
-from promptship.domain import Score
+from promptship.domain import Score, digest_of
 from promptship.errors import ScorerSetupError, SourceError
 from promptship.scorers._criterion import (
     UNJUDGED,
@@ -22,7 +22,7 @@ from promptship.scorers._criterion import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
-    from promptship.domain import Case, ScoreInput, ScorerSpec
+    from promptship.domain import Case, JsonValue, ScoreInput, ScorerSpec
     from promptship.scorers._build import CheckedScorer
     from promptship.scorers._criterion import ScorerContext
 
@@ -37,6 +37,8 @@ class _AssertSet(Criterion):
     def __init__(self, members: Sequence[tuple[CheckedScorer, float]], threshold: float | None) -> None:
         self._members = tuple(members)
         self._threshold = threshold
+        judges: list[JsonValue] = [member.judge for member, _ in self._members]
+        self.judge = digest_of({"set": judges, "threshold": threshold}) if any(judges) else ""
 
     def score(self, item: ScoreInput) -> Score | Awaitable[Score]:
         """See `Criterion.score`."""
@@ -72,15 +74,15 @@ class _AssertSet(Criterion):
         ]
         if silent:
             name, reason = silent[0]
-            return Score(value=None, reason=f"{name} abstains: {reason}"[:200], cost_usd=cost_usd)
+            return Score(value=None, reason=f"{name} abstains: {reason}"[:200], cost_usd=cost_usd, judge=self.judge)
         total = math.fsum(weight for *_, weight in counted)
         value = math.fsum((score.value or 0.0) * weight for _, score, weight in counted) / total
         value = min(1.0, value)
         if not failed if self._threshold is None else value >= self._threshold - _ROUNDING:
-            return Score(value=value, passed=True, cost_usd=cost_usd)
+            return Score(value=value, passed=True, cost_usd=cost_usd, judge=self.judge)
         reasons = "; ".join(f"{name}: {score.reason}" for name, score in failed)
         least = "" if self._threshold is None else f"{value:.3g} is less than {self._threshold:g}; "
-        return fail(least + reasons, value=value, cost_usd=cost_usd)
+        return fail(least + reasons, value=value, cost_usd=cost_usd, judge=self.judge)
 
 
 async def _awaited(found: Score | Awaitable[Score]) -> Score:

@@ -39,7 +39,7 @@ class _TrainedJudge(Criterion):
         self._model = model
         self._tools = tools
         self._threshold = threshold
-        self._digest = trained_digest(model, threshold)
+        self._digest = self.judge = trained_digest(model, threshold)
 
     def check(self, case: Case) -> None:
         """See `Criterion.check`."""
