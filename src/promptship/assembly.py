@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 import platformdirs
 
@@ -21,6 +21,7 @@ from promptship.evaluation import (
     PlanEstimate,
     PreparedEvaluation,
     ProjectInstruments,
+    ProjectPrompts,
     diff_prompts,
     estimate_plan,
     find_baselines,
@@ -34,11 +35,12 @@ from promptship.gates import merge_verdicts
 from promptship.models import Budget, Cassette, ModelHub, ResponseCache, VectorCache
 from promptship.project import Project
 from promptship.runner import Run, run_blocking
+from promptship.scorers import ascore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from promptship.domain import PromptDiff, PromptVersion, Verdict
+    from promptship.domain import PromptDiff, PromptVersion, Score, Verdict
     from promptship.evaluation import DiffLevel, MutantResult
     from promptship.gates import Baseline
     from promptship.models import PullProgress
@@ -51,6 +53,7 @@ __all__ = [
     "ModelOptions",
     "Workspace",
     "aevaluate",
+    "ascore_with_models",
     "diff_all",
     "estimate_all",
     "evaluate",
@@ -358,6 +361,24 @@ async def evaluate_all(
         )
     verdicts = [run.verdict for run in runs if run.verdict is not None]
     return Evaluation(runs=tuple(runs), verdict=merge_verdicts(verdicts))
+
+
+async def ascore_with_models(workspace: Workspace, kind: str, output: str, **options: Any) -> Score:
+    """Score one text by a scorer that may ask a model.
+
+    Args:
+        workspace: Whose models; it is closed then.
+        kind: Type of the scorer, `not-` included.
+        output: The text.
+        options: What `promptship.scorers.score` takes.
+
+    Raises:
+        UsageError: The scorer cannot be built, or its model cannot be opened.
+        ModelError: The model failed.
+    """
+    async with workspace:
+        instruments, prompts = workspace.open_instruments(), ProjectPrompts(workspace.project)
+        return await ascore(kind, output, instruments=instruments, prompts=prompts, **options)
 
 
 def estimate_all(workspace: Workspace, evalsets: Sequence[Evalset], options: EvalOptions) -> list[PlanEstimate]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["diff_scorers"]
 
 _NOT = "not-"
-_UPPER_LIMITS = frozenset({"cost", "latency", "levenshtein", "perplexity"})
+_UPPER_LIMITS = frozenset({"cost", "latency", "levenshtein", "perplexity", "similar:euclidean"})
 """Types whose threshold is the most that passes; of all others it is the least."""
 _LISTS = {"contains-all": 1, "icontains-all": 1, "contains-any": -1, "icontains-any": -1}
 """Types that take a list, and whether a longer one asks for more."""

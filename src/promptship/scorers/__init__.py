@@ -31,7 +31,7 @@ from promptship.scorers._judging.orders import OrderBias, measure_order_bias
 from promptship.scorers._judging.prompts import packaged_prompts
 from promptship.scorers._reference import render_reference
 from promptship.scorers._registry import list_scorers
-from promptship.scorers._score import score
+from promptship.scorers._score import ascore, score
 from promptship.scorers._trained.features import VECTOR, FeaturePlan, FeatureTools, compute_features
 from promptship.scorers._trained.model import (
     Boosted,
@@ -70,6 +70,7 @@ __all__ = [
     "TrainedModel",
     "Tree",
     "UnjudgedError",
+    "ascore",
     "build_scorer",
     "compute_features",
     "fail",

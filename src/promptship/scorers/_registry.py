@@ -35,6 +35,10 @@ _FAMILIES = (
     "sql",
     "trained",
     "judges",
+    "semantic",
+    "entailment",
+    "classifiers",
+    "nulls",
 )
 _BUILT_IN = tuple(EntryPoint(name=name, value=f"promptship.scorers.{name}", group=GROUP) for name in _FAMILIES)
 """Ours, as pyproject.toml states them: known without reading the metadata of every installed package, so that start-up
@@ -50,16 +54,11 @@ ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(
         (
             "agent-rubric",
-            "classifier",
             "guardrails",
             "max-score",
             "moderation",
             "pi",
             "search-rubric",
-            "similar",
-            "similar:cosine",
-            "similar:dot",
-            "similar:euclidean",
         ),
         _MODEL,
     ),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from promptship.domain import Instruments, JsonObject, JsonValue, PromptSource
 
-__all__ = ["score"]
+__all__ = ["ascore", "score"]
 
 _Found = TypeVar("_Found")
 
@@ -70,6 +70,57 @@ def score(
         >>> score("not-contains", "Of course.", value="As an AI").passed
         True
     """
+    found = _begin(
+        type,
+        output,
+        expected=expected,
+        value=value,
+        threshold=threshold,
+        inputs=inputs,
+        contexts=contexts,
+        messages=messages,
+        steps=steps,
+        instruments=instruments,
+        prompts=prompts,
+        **params,
+    )
+    return found if isinstance(found, Score) else _wait(found)
+
+
+async def ascore(
+    type: str,  # noqa: A002 - as for `score`
+    output: str | JsonValue | Output,
+    **options: Any,
+) -> Score:
+    """Score one output in the caller's event loop.
+
+    Args:
+        type: Type of the scorer, `not-` included.
+        output: Text; or JSON data; or an `Output`.
+        options: What `score` takes.
+
+    Returns:
+        What `score` returns; it raises what `score` raises.
+    """
+    found = _begin(type, output, **options)
+    return found if isinstance(found, Score) else await found
+
+
+def _begin(
+    kind: str,
+    output: str | JsonValue | Output,
+    *,
+    expected: JsonValue = None,
+    value: JsonValue = None,
+    threshold: float | None = None,
+    inputs: JsonObject | None = None,
+    contexts: Sequence[JsonObject | str] | None = None,
+    messages: Sequence[JsonObject] | None = None,
+    steps: Sequence[Step | JsonObject] | None = None,
+    instruments: Instruments | None = None,
+    prompts: PromptSource | None = None,
+    **params: Any,
+) -> Score | Awaitable[Score]:
     context = ScorerContext(
         output_schema=params.pop("output_schema", None),
         tools=tuple(params.pop("tools", None) or ()),
@@ -77,7 +128,7 @@ def score(
         prompts=prompts,
     )
     spec = ScorerSpec(
-        type=type, name=type, value=value, threshold=threshold, params=params, has_value=value is not None
+        type=kind, name=kind, value=value, threshold=threshold, params=params, has_value=value is not None
     )
     passages = tuple(map(_read_context, enumerate(contexts or ())))
     case = Case(id="score", inputs=inputs or {}, expected=expected, contexts=passages)
@@ -85,8 +136,7 @@ def score(
     scorer = build_scorer(spec, context)
     # Said as a mistake of set-up here too, not as a failed score.
     scorer.check(case)
-    found = scorer.score(item)
-    return found if isinstance(found, Score) else _wait(found)
+    return scorer.score(item)
 
 
 def _read_output(

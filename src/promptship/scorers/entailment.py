@@ -186,7 +186,7 @@ def cut_windows(text: str, *, longest: int = _WINDOW) -> list[str]:
 
     Args:
         text: Any text.
-        longest: Characters of a passage, at most, but for the sentence that it shares with its neighbour.
+        longest: Characters of a passage, at most, and half as many of the sentence that it shares with its neighbour.
 
     Example:
         >>> cut_windows("One is first. Two is next. Three is last.", longest=30)
@@ -202,7 +202,8 @@ def cut_windows(text: str, *, longest: int = _WINDOW) -> list[str]:
         if size and size + 1 + len(sentence) > longest:
             windows.append(" ".join(sentences[start:at]))
             # What a sentence refers to often stands in the one before it.
-            start, size = at - 1, len(sentences[at - 1])
+            shared = len(sentences[at - 1]) <= longest // 2
+            start, size = (at - 1, len(sentences[at - 1])) if shared else (at, 0)
         size += len(sentence) + bool(size)
     return [*windows, " ".join(sentences[start:])]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, get_args
 
@@ -17,13 +18,16 @@ from promptship.scorers._criterion import (
     ScorerInfo,
     ThresholdInfo,
     fail,
+    require_instruments,
     show,
+    text_of,
 )
+from promptship.scorers._instruments import MODEL_PARAM, instrument_digest, read_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from promptship.domain import JsonValue, Output, ScoreInput, ScorerSpec
+    from promptship.domain import JsonValue, LanguageModel, Output, ScoreInput, ScorerSpec
     from promptship.scorers._criterion import ScorerContext
 
 __all__ = ["SCORERS"]
@@ -86,6 +90,31 @@ class _PerplexityScore(Criterion):
         return f"reach {self._threshold:g}"
 
 
+class _RatedBy(Criterion):
+    """The same by another model's log-probabilities, which any text has."""
+
+    def __init__(self, inner: Criterion, rater: LanguageModel, kind: str, judge: str) -> None:
+        self._inner = inner
+        self._rater = rater
+        self._definition = f"{kind}[{rater.identity}]"
+        self.measures_only = inner.measures_only
+        self.judge = judge
+
+    async def score(self, item: ScoreInput) -> Score:
+        """See `Criterion.score`."""
+        (rated,) = await self._rater.likelihood([text_of(item.output)])
+        if not rated.tokens:
+            return Score(value=None, reason="a text of one token has no likelihood", judge=self.judge)
+        output = replace(item.output, logprob_mean=rated.logprob / rated.tokens)
+        found = self._inner.score(replace(item, output=output))
+        score = found if isinstance(found, Score) else await found
+        return replace(score, definition=self._definition, judge=self.judge)
+
+    def claim(self, item: ScoreInput) -> str:
+        """See `Criterion.claim`."""
+        return self._inner.claim(item)
+
+
 def _perplexity(output: Output) -> float | None:
     if output.logprob_mean is None:
         return None
@@ -112,9 +141,21 @@ def _build_at_most(
     return _AtMost(spec.threshold, read, unit=unit, unknown=unknown)
 
 
+def _build_perplexity(spec: ScorerSpec, context: ScorerContext) -> Criterion:
+    return _rated(_AtMost(spec.threshold, _perplexity, unit="", unknown=_NO_LOGPROBS), spec, context)
+
+
 def _build_perplexity_score(spec: ScorerSpec, context: ScorerContext) -> Criterion:
-    del context
-    return _PerplexityScore(spec.threshold)
+    return _rated(_PerplexityScore(spec.threshold), spec, context)
+
+
+def _rated(own: Criterion, spec: ScorerSpec, context: ScorerContext) -> Criterion:
+    """Return the criterion as it is, or by the model that the scorer names."""
+    name = read_model(spec)
+    if not name:
+        return own
+    rater = require_instruments(context, _RATER).language_model("" if name == "default" else name)
+    return _RatedBy(own, rater, spec.type.removeprefix("not-"), instrument_digest(spec, rater.identity))
 
 
 def _read_finish_reason(value: JsonValue, references: tuple[str, ...]) -> tuple[str, ...]:
@@ -147,6 +188,11 @@ _MEASURES_ONLY = (
     "Without a threshold it only measures: the score has no value and no case needs it. Where the figure is unknown it"
     " abstains, and the case is unscored instead of an error."
 )
+_RATER = "a causal language model"
+_RATER_PARAM = {
+    "model": f"a causal language model that rates the text instead: {MODEL_PARAM}, or `default` for SmolLM2-135M;"
+    " without it the model's own log-probabilities count"
+}
 _COST = ScorerInfo(
     type="cost",
     summary="The model calls of the output cost at most so much.",
@@ -183,6 +229,7 @@ _PERPLEXITY = ScorerInfo(
     summary="The model was sure enough of its own answer: the perplexity is at most so much.",
     threshold=ThresholdInfo(meaning="largest perplexity", high=math.inf),
     measure="perplexity, the exponential of minus the mean log-probability per token",
+    params=_RATER_PARAM,
     deviation=_MEASURES_ONLY,
     examples=(
         ScorerExample(
@@ -199,6 +246,7 @@ _PERPLEXITY_SCORE_INFO = ScorerInfo(
     score="1 / (1 + perplexity)",
     measure="perplexity",
     definition=_PERPLEXITY_SCORE,
+    params=_RATER_PARAM,
     deviation="Without a threshold it only measures and no case needs it; promptfoo passes such a case.",
     examples=(
         ScorerExample(
@@ -236,9 +284,7 @@ SCORERS: Mapping[str, ScorerFactory] = {
             _build_at_most, read=lambda output: output.latency_s * _MS, unit="ms", unknown="no time is known"
         ),
     ),
-    "perplexity": ScorerFactory(
-        info=_PERPLEXITY, build=partial(_build_at_most, read=_perplexity, unit="", unknown=_NO_LOGPROBS)
-    ),
+    "perplexity": ScorerFactory(info=_PERPLEXITY, build=_build_perplexity),
     "perplexity-score": ScorerFactory(info=_PERPLEXITY_SCORE_INFO, build=_build_perplexity_score),
     "finish-reason": ScorerFactory(info=_FINISH_REASON, build=_build_finish_reason),
 }

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 from promptship.errors import ReferenceNotFoundError, ScorerSetupError, did_you_mean
-from promptship.scorers._criterion import Criterion
+from promptship.scorers._criterion import Criterion, InstrumentsNeededError
 from promptship.scorers._judging.answers import AnswerForm, RationaleOrder
 from promptship.scorers._judging.asking import AskedModel, gather_all
 from promptship.scorers._judging.identity import JudgeSpec
@@ -259,10 +259,10 @@ def require_instruments(spec: ScorerSpec, context: ScorerContext) -> Instruments
     """Return what opens models.
 
     Raises:
-        ScorerSetupError: None may be opened here.
+        InstrumentsNeededError: None may be opened here.
     """
     if context.instruments is None:
-        raise ScorerSetupError(
+        raise InstrumentsNeededError(
             f"{spec.type} asks a model, and none may be called here",
             hint="evaluate with `promptctl eval`, which opens models",
         )
