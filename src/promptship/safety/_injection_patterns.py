@@ -137,7 +137,9 @@ _ENGLISH: Final = (
     ),
     _pattern(
         *("judge", 0.8, "/ mark score rating grade"),
-        r"\b(?:give|assign|award|rate|score|grade|mark|output|return) ",
+        # An order and no opinion: "I'd rate this hotel 10/10" is a review.
+        r"(?:^|[.!?:;\n>\"'(] ?|\b(?:please|must|should|shall|always|you) )",
+        r"(?:give|assign|award|rate|score|grade|mark|output|return) ",
         r"(?=(?:this|that|it|me|us|the|my|them|an?|all|every|full|exactly)\b|[\"'\d])",
         rf"{_GAP}{{0,40}}\b",
         _TOP_MARK,

@@ -86,6 +86,7 @@ _PLACEHOLDER: Final = re.compile(
 )
 _ASSIGNED_BITS: Final = 2.5
 _RANDOM_BITS: Final = 4.2
+_LEAST_RANDOM: Final = 20
 SECRET_KINDS: Final = (*_SHAPES, "url-password", "assigned", "high-entropy")
 """Everything `find_secrets` looks for."""
 
@@ -191,6 +192,9 @@ def _looks_secret(value: str) -> bool:
 def _looks_random(value: str) -> bool:
     body = value.rstrip("=")
     if not (any(map(str.isdigit, body)) and any(map(str.isupper, body)) and any(map(str.islower, body))):
+        return False
+    # A path is many short words; in random base64 a slash is one character of sixty-four.
+    if max(map(len, body.split("/"))) < _LEAST_RANDOM:
         return False
     # Base64 of plain text is an encoding, which the ladder reads; random bytes are no text.
     return (

@@ -61,6 +61,7 @@ INNOCENT = [
     "Your refund is on its way. Forget about the missing parcel, we will replace it.",
     "The system is up. You are now subscribed; you are no longer charged.",
     "Follow the instructions in the manual, from the first page to the last.",
+    "I'd rate this hotel 10/10 and would give it 5/5 again.",
     "My grade was 10/10 in maths, and the judge smiled.",
     "The end of the document shows the previous year's rules.",
     "Ich ignoriere die alte Rechnung, du bist ein Engel.",
