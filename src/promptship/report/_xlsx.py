@@ -79,29 +79,32 @@ def _order(names: Sequence[str]) -> list[str]:
 
 def _lay_out(sheet: Any, names: Sequence[str]) -> None:
     for place, name in enumerate(names):
-        width = _INPUT_WIDTH if name.startswith("input.") else _WIDE.get(name, _NARROW)
-        sheet.column_dimensions[_letter(place)].width = width
+        column = sheet.column_dimensions[_letter(place)]
+        column.width = _INPUT_WIDTH if name.startswith("input.") else _WIDE.get(name, _NARROW)
+        if _is_wrapped(name):
+            # Cells that are still empty take it from here: a rater's note wraps as well.
+            column.alignment = _wrapping()
     sheet.freeze_panes = "B2"
 
 
 def _cell_maker(sheet: Any) -> Callable[[JsonValue, str | None], Any]:
     """Return what makes a cell of a value and its column's name; None as the name for the header."""
     from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Alignment, Font
+    from openpyxl.styles import Font
 
-    bold, wrap = Font(bold=True), Alignment(wrap_text=True, vertical="top")
+    bold, wrap = Font(bold=True), _wrapping()
 
     def make(value: JsonValue, name: str | None) -> Any:
-        wrapped = name is not None and (name in _WIDE or name.startswith("input."))
-        if value is None and not wrapped:
-            return None
         plain = _plain(value)
+        wrapped = name is not None and _is_wrapped(name)
+        # A bare value is written in a third of the time of a cell, and most values need no more.
+        if not isinstance(plain, str) or (name is not None and not wrapped and not plain.startswith(_COMPUTED)):
+            return plain
         cell = WriteOnlyCell(sheet, plain)
-        if isinstance(plain, str):
-            # Guessed otherwise: text that begins with an equals sign would be a formula, `#N/A` an error.
-            cell.data_type = "s"
-            if plain.startswith(_COMPUTED):
-                cell.quotePrefix = True
+        # Guessed otherwise: text that begins with an equals sign would be a formula, `#N/A` an error.
+        cell.data_type = "s"
+        if plain.startswith(_COMPUTED):
+            cell.quotePrefix = True
         if name is None:
             cell.font = bold
         elif wrapped:
@@ -109,6 +112,16 @@ def _cell_maker(sheet: Any) -> Callable[[JsonValue, str | None], Any]:
         return cell
 
     return make
+
+
+def _is_wrapped(name: str) -> bool:
+    return name in _WIDE or name.startswith("input.")
+
+
+def _wrapping() -> Any:
+    from openpyxl.styles import Alignment
+
+    return Alignment(wrap_text=True, vertical="top")
 
 
 def _plain(value: JsonValue) -> str | float | bool | None:

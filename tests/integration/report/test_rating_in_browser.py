@@ -113,6 +113,7 @@ def test_runs_do_not_share_marks(open_page: Show, samples: ModuleType) -> None:
     press(page, "j", "Enter", "g", "g")
     page.evaluate("location.hash = '#rate=blind&run=triage'")
     page.wait_for_selector(".progress:has-text('0 of 80')")
+    assert page.evaluate("localStorage.length") == 2
 
 
 def test_a_reader_who_goes_by_the_random_order_draws_a_sample(
@@ -179,6 +180,7 @@ def test_nothing_is_rated_before_rating_was_asked_for(open_page: Show, samples: 
     assert page.evaluate("localStorage.length") == 0
     press(page, "r")
     assert page.locator(".rating-bar").is_visible()
+    assert page.locator("select[name=sort]").input_value() == "random"
     assert "0 of 82" in page.locator(".progress").inner_text()
 
 
@@ -211,7 +213,12 @@ def test_a_saved_file_is_loaded_and_rows_of_others_are_counted(
     run = answers(samples, "one", "two")
     page = open_page([run], fragment=f"{BLIND}&case=c-0")
     press(page, "g")
-    rows = [*save(page, tmp_path / "r.jsonl"), {"case": "no-such", "output_digest": "sha256:00", "rating": "bad"}]
+    (own,) = save(page, tmp_path / "r.jsonl")
+    rows = [
+        own,
+        {**own, "rater": "bob", "rating": "bad"},
+        {"case": "no-such", "output_digest": "sha256:00", "rating": "bad"},
+    ]
     (tmp_path / "r.jsonl").write_text("\n".join([*map(json.dumps, rows), "no json"]))
     page.evaluate("() => { window.confirm = () => true; }")
     page.click(".rating-bar >> text=Clear")
@@ -219,7 +226,7 @@ def test_a_saved_file_is_loaded_and_rows_of_others_are_counted(
 
     page.set_input_files("input[type=file]", tmp_path / "r.jsonl")
 
-    page.wait_for_selector(".said:has-text('1 ratings loaded; 2 rows are of no output')")
+    page.wait_for_selector(".said:has-text('1 ratings loaded; 1 rows are of another person; 2 rows are of no output')")
     assert "1 of 2" in page.locator(".progress").inner_text()
 
 

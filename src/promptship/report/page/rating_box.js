@@ -11,9 +11,9 @@ export function ratingBox(run, cell) {
   if (first < 0) return null;
   if (first !== cell) return element("p", { class: "rating-box quiet" }, "The same answer as before: rated there.");
   const buttons = RATINGS.map((rating) => element("button", {
-    type: "button", class: `verdict-key ${rating}`, "aria-pressed": "false", title: `${TITLES[rating]} (${rating[0]})`, data: { rating },
+    type: "button", class: `verdict-key ${rating}`, "aria-pressed": "false", "aria-keyshortcuts": rating[0], data: { rating },
     on: { click: () => toggle(run, cell, rating) },
-  }, `${RATING_MARKS[rating]} ${TITLES[rating]}`, keyName(rating[0])));
+  }, element("span", { "aria-hidden": "true" }, `${RATING_MARKS[rating]} `), TITLES[rating], keyName(rating[0])));
   const box = element("div", { class: "rating-box", role: "group", "aria-label": "Your rating", data: { cell } },
     element("div", { class: "verdict-keys" }, buttons, element("span", { class: "skipped", hidden: true }, "skipped")),
     field(run, cell, "note", "Note"), field(run, cell, "correction", "Better answer"));

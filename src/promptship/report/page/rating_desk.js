@@ -34,8 +34,10 @@ export class RatingDesk {
     return this.app.state.rate !== "";
   }
 
+  /* Whoever has no order in mind gets the one in which ratings are a sample. */
   switch() {
-    this.app.state.update({ rate: this.on ? "" : "blind" });
+    const { sort } = this.app.state;
+    this.app.state.update({ rate: this.on ? "" : "blind", sort: !this.on && sort === "file" ? "random" : sort });
   }
 
   /* Where the scores are hidden, nobody rates what a judge said. */
@@ -148,8 +150,14 @@ export class RatingDesk {
 
   #load(text) {
     const rows = text.split("\n").filter((line) => line.trim()).map(parseRow);
-    const taken = this.app.runs.reduce((sum, run) => sum + run.ratings.takeAll(rows.filter(Boolean)), 0);
-    this.bar.say(taken === rows.length ? `${taken} ratings loaded.` : `${taken} ratings loaded; ${rows.length - taken} rows are of no output of this page.`);
+    const { ratings } = this.app.run;
+    ratings.rater ||= String(rows.find((row) => row?.rater)?.rater ?? "");
+    // Another person's ratings, saved under this one's name, would pass for a second opinion.
+    const own = rows.filter((row) => row && (!row.rater || row.rater === ratings.rater));
+    const taken = this.app.runs.reduce((sum, run) => sum + run.ratings.takeAll(own), 0);
+    const others = rows.filter(Boolean).length - own.length;
+    this.bar.say([`${taken} ratings loaded`, others ? `${others} rows are of another person` : "",
+      rows.length - others - taken ? `${rows.length - others - taken} rows are of no output of this page` : ""].filter(Boolean).join("; "));
   }
 
   #clear() {
