@@ -2,7 +2,7 @@ CONFIG = """
 prompts: ['Say {{word}}', 'file://make.py']
 providers: [echo]
 tests:
-  - {vars: {word: hello}, assert: [{type: icontains, value: HELLO}, {type: llm-rubric, value: kind}]}
+  - {vars: {word: hello}, assert: [{type: icontains, value: HELLO}, {type: moderation}]}
 """
 
 
@@ -10,7 +10,7 @@ def test_an_imported_config_evaluates(cli):
     cli.write("theirs/promptfooconfig.yaml", CONFIG.replace(", 'file://make.py'", ""))
     done = cli("import", "promptfoo", "theirs")
     assert "wrote prompts/theirs.prompt" in done.stdout
-    assert "lost: theirs/promptfooconfig.yaml:5: llm-rubric was left out" in done.stderr
+    assert "lost: theirs/promptfooconfig.yaml:5: moderation was left out" in done.stderr
     report = cli.json("eval", "theirs")
     assert report["totals"]["passed"] == 1
 

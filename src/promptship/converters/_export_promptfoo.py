@@ -218,7 +218,10 @@ class _EvalsetWriter:
         if has_value:
             made["value"] = _quoted(value)
         self._finish(spec, made)
-        for key in spec.params:
+        judge = _promptfoo_name(str(spec.params.get("judge", "")))
+        if judge:
+            made["provider"] = judge
+        for key in spec.params.keys() - ({"judge"} if judge else set()):
             message = f"the scorer {spec.name!r}: {key} has no counterpart"
             self.ledger.add("lost", "scorer-key", message, line=spec.line)
         return made
@@ -259,6 +262,14 @@ class _EvalsetWriter:
             self.ledger.add("lost", "references", message, line=case.line)
         is_text = spec.type.removeprefix(_NOT) in _TEXT_TYPES and not isinstance(case.expected, dict | list)
         return (str(case.expected), True) if is_text else (case.expected, True)
+
+
+def _promptfoo_name(model: str) -> str:
+    """Return what promptfoo calls `provider/model`; "" for a config's or a judge's own name."""
+    provider, slash, name = model.partition("/")
+    if not slash or (provider not in _CALLED_ALIKE and provider not in _PROVIDERS):
+        return ""
+    return f"{_PROVIDERS.get(provider, provider)}:{name}"
 
 
 def _quoted(value: JsonValue) -> JsonValue:

@@ -94,7 +94,9 @@ class _Importer:
             if key in value:
                 self._providers.read(value[key], key)
         self._prompts = self._read_prompts(folder)
-        self._scorers = ScorerReader(self.ledger, folder)
+        options = self._default.get("options")
+        judge = options.get("provider") if isinstance(options, dict) else None
+        self._scorers = ScorerReader(self.ledger, folder, judge=judge)
         self._tests = self._read_tests(folder)
         self._inputs = self._find_inputs()
         self._tell_unknown()
@@ -152,7 +154,7 @@ class _Importer:
         for key in found.keys() - _DEFAULT_KNOWN:
             self.ledger.add("lost", "defaultTest", f"defaultTest.{key} has no counterpart", line=line)
         options = found.get("options")
-        for key in (options if isinstance(options, dict) else {}).keys() - {"prefix", "suffix"}:
+        for key in (options if isinstance(options, dict) else {}).keys() - {"prefix", "suffix", "provider"}:
             self.ledger.add("lost", "defaultTest", f"defaultTest.options.{key} has no counterpart", line=line)
         return found
 

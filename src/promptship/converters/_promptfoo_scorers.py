@@ -10,6 +10,7 @@ import orjson
 
 from promptship.converters._names import NameGiver
 from promptship.converters._nunjucks import SIMPLE_PLACEHOLDER, placeholders_in, unquote_raw
+from promptship.converters._promptfoo_models import litellm_name
 from promptship.errors import PromptshipError, SourceError
 from promptship.evalsets import parse_scorer
 from promptship.prompts import parse_yaml
@@ -38,6 +39,8 @@ _CELL: Final = re.compile(r"(not-)?([a-z][a-z0-9:-]*)(?:\((\d+(?:\.\d+)?)\))?(?:
 _LISTS: Final = {"contains-all", "contains-any", "icontains-all", "icontains-any"}
 _CODE: Final = re.compile(r"(javascript|fn|eval|python|file)(?::|://)", re.DOTALL)
 _MODEL_TYPES: Final = {"grade": "llm-rubric"}
+_HUB_MODEL: Final = re.compile(r"huggingface:(?:text-classification|sentence-similarity|feature-extraction):(.+)")
+_HINTS: Final = {"rubricPrompt": "write it as a prompt of its own and name that in the scorer's `prompt`"}
 
 
 def parse_cell(text: str, known: Mapping[str, Any]) -> JsonObject:
@@ -88,11 +91,13 @@ class ScorerReader:
     Args:
         ledger: Where losses are told.
         folder: Where `file://` values lie.
+        judge: The provider that judges wherever an assertion names none; None for promptfoo's own choice.
     """
 
-    def __init__(self, ledger: Ledger, folder: SourceFolder) -> None:
+    def __init__(self, ledger: Ledger, folder: SourceFolder, *, judge: JsonValue = None) -> None:
         self._ledger = ledger
         self._folder = folder
+        self._judge = judge
         self.infos: dict[str, ScorerInfo] = {info.type: info for info in list_scorers()}
 
     def read(
@@ -159,10 +164,10 @@ class ScorerReader:
         if "transform" in value or "contextTransform" in value:
             self._lose("transform", f"{kind}: what is judged is made by code ('transform'), which is not run", line)
             return None
-        for key in value.keys() - _OURS - {"provider", "rubricPrompt", "transform", "contextTransform"}:
-            self._lose("assertion-key", f"{kind}: {key} has no counterpart", line)
-        made: JsonObject = {"type": kind, **_numbers(value)}
         info = self.infos.get(kind.removeprefix(_NOT))
+        made: JsonObject = {"type": kind, **_numbers(value), **self._read_model(value, info, line)}
+        for key in value.keys() - _OURS - {"provider"}:
+            self._lose("assertion-key", f"{kind}: {key} has no counterpart", line, _HINTS.get(key, ""))
         if info is not None and info.threshold is None and "threshold" in made:
             del made["threshold"]
         if "value" in value and (info is None or info.value_is != "none"):
@@ -171,6 +176,26 @@ class ScorerReader:
                 return None
             made["value"] = self._typed(kind.removeprefix(_NOT), filled[0])
         return made
+
+    def _read_model(self, value: JsonObject, info: ScorerInfo | None, line: int) -> JsonObject:
+        """Return the key that names the model which an assertion asks, where it names one."""
+        if info is None or not info.asks:
+            return {}
+        is_judge = "judge" in info.params
+        provider = value.get("provider", self._judge if is_judge else None)
+        if provider is None:
+            if is_judge:
+                self._ledger.add("note", "judge", f"{info.type} asks the model 'default' unless `judge` names another")
+            return {}
+        if isinstance(provider, str):
+            hub = _HUB_MODEL.fullmatch(provider)
+            if "model" in info.params and hub is not None:
+                return {"model": hub[1]}
+            model = litellm_name(provider)
+            if is_judge and model is not None:
+                return {"judge": model}
+        self._lose("assertion-model", f"{info.type}: the provider {provider!r} is no model that it could ask", line)
+        return {}
 
     def _fill(
         self, value: JsonValue, variables: Mapping[str, JsonValue], line: int, kind: str

@@ -46,22 +46,16 @@ stays fast and a source tree that was never installed works too."""
 
 
 _CODE = "write the check as a Python function and use the type python"
-_MODEL = "it asks a model, and scorers that do are not in this version"
 _TRACE = "it reads traces; the types trajectory:… read the steps of the output"
 ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(("javascript", "ruby", "webhook"), _CODE),
     **dict.fromkeys(("trace-span-count", "trace-span-duration", "trace-error-spans", "skill-used"), _TRACE),
-    **dict.fromkeys(
-        (
-            "agent-rubric",
-            "guardrails",
-            "max-score",
-            "moderation",
-            "pi",
-            "search-rubric",
-        ),
-        _MODEL,
-    ),
+    "agent-rubric": "its judge uses tools; llm-rubric judges the answer, trajectory-goal the way to it",
+    "guardrails": "it reads a provider's own guardrail; pii, secrets, injection and is-refusal look for themselves",
+    "max-score": "it chooses among variants: compare their runs with promptctl compare, or use select-best",
+    "moderation": "it asks one provider's service; toxicity and classifier ask a model of this machine",
+    "pi": "it asks one vendor's service; llm-rubric asks any model",
+    "search-rubric": "its judge searches the web; factuality and context-faithfulness compare with a text given",
     "human": "it waits for a person to decide, which is no scorer",
     "f-score": "it is no assertion there either; the type f1 compares words",
 }

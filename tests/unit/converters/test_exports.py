@@ -132,3 +132,14 @@ def test_a_text_line_that_prompty_takes_for_a_role_is_refused(write):
 def test_an_unknown_format_is_an_error(write):
     with pytest.raises(UsageError, match=r"did you mean 'prompty'"):
         export_prompt("promty", write(**FILES), "reply")
+
+
+def test_a_judge_goes_out_as_the_provider_of_its_assertion(write):
+    scorers = "scorers: [{type: llm-rubric, value: kind, judge: openai/gpt-4o}, {type: factuality, judge: strict}]\n"
+    evalset = f"prompt: reply\n{scorers}cases:\n  - {{id: one, inputs: {{mail: Hi}}, expected: hello}}\n"
+    conversion = export_prompt("promptfoo", write(**FILES, **{"evalsets/a.yaml": evalset}), "reply")
+    (text,) = (file.text for file in conversion.files if file.path == "promptfooconfig.yaml")
+    rubric, factual = yaml.safe_load(text)["tests"][0]["assert"]
+    assert rubric == {"type": "llm-rubric", "value": "kind", "provider": "openai:gpt-4o"}
+    assert "provider" not in factual
+    assert any("judge has no counterpart" in remark.message for remark in conversion.remarks)

@@ -247,3 +247,39 @@ def test_scenarios_are_every_configuration_with_every_test(source):
         scenarios=[{"config": [{"vars": {"a": "1"}}, {"vars": {"a": "2"}}], "tests": [{"vars": {"b": "x"}}]}],
     )
     assert [row["inputs"] for row in rows(source)] == [{"a": "1", "b": "x"}, {"a": "2", "b": "x"}]
+
+
+def test_a_judge_is_the_provider_that_is_named_nearest(source):
+    config(
+        source,
+        prompts=["{{q}}"],
+        providers=["echo"],
+        defaultTest={"options": {"provider": "openai:gpt-4o"}},
+        tests=[
+            {
+                "vars": {"q": "x"},
+                "assert": [
+                    {"type": "llm-rubric", "value": "kind"},
+                    {"type": "g-eval", "value": "kind", "provider": "anthropic:messages:claude-3-5-haiku"},
+                    {"type": "classifier", "value": "joy", "provider": "huggingface:text-classification:org/moods"},
+                    {"type": "factuality", "value": "so", "provider": "file://judge.py"},
+                    {"type": "contains", "value": "x"},
+                ],
+            }
+        ],
+    )
+    rubric, graded, classified, factual, plain = rows(source)[0]["scorers"]
+    assert rubric["judge"] == "openai/gpt-4o"
+    assert graded["judge"] == "anthropic/claude-3-5-haiku"
+    assert classified["model"] == "org/moods"
+    assert "judge" not in factual
+    assert plain == {"type": "contains", "value": "x"}
+    assert source.codes("lost") == ["assertion-model"]
+
+
+def test_a_rubric_without_a_judge_is_noted_once_and_its_own_prompt_is_told(source):
+    rubric = {"type": "llm-rubric", "value": "kind", "metric": "first", "rubricPrompt": "Grade {{output}}"}
+    made = assertions(source, rubric, {**rubric, "metric": "second"})
+    assert [scorer["type"] for scorer in made] == ["llm-rubric", "llm-rubric"]
+    assert source.codes("note").count("judge") == 1
+    assert source.codes("lost") == ["assertion-key", "assertion-key"]
