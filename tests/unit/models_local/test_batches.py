@@ -1,6 +1,7 @@
 """Items of all callers in shared batches, and what becomes of errors."""
 
 import asyncio
+import random
 import threading
 
 import pytest
@@ -99,3 +100,31 @@ def test_a_caller_that_gave_up_is_not_waited_for():
         return await batcher.run(["quick"])
 
     assert asyncio.run(work()) == ["QUICK"]
+
+
+def test_items_that_keep_coming_share_batches_with_their_like():
+    log = []
+    batcher = make(log, most_rows=32)
+    random_ = random.Random(1)  # noqa: S311 - lengths, not secrets
+    texts = ["x" * random_.randint(4, 40) for _ in range(1500)]
+    todo = iter(texts)
+
+    async def work():
+        for text in todo:
+            await batcher.run([text])
+
+    async def all_at_once():
+        await asyncio.gather(*(work() for _ in range(128)))
+
+    asyncio.run(all_at_once())
+    assert sum(map(len, log)) == len(texts)
+    padded = sum(len(batch) * max(map(len, batch)) for batch in log)
+    # Always taking the longest of all that waits pads to 1.6 times what is there.
+    assert padded < 1.3 * sum(map(len, texts))
+
+
+def test_a_batch_ends_where_items_are_much_shorter():
+    log = []
+    texts = ["x" * 100] * 17 + ["x" * 10] * 17
+    asyncio.run(make(log, most_rows=64).run(texts))
+    assert [[len(text) for text in batch] for batch in log] == [[100] * 17, [10] * 17]

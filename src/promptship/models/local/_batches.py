@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
@@ -19,6 +21,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _WINDOW_S = 0.005
+# A batch costs as much as its longest item times its rows, and a little of its own: below so many rows that little
+# counts, above them items of less than this share of the longest wait for others of their length.
+_LEAST_ROWS = 16
+_ALIKE = 0.8
 
 
 @dataclass(slots=True, eq=False)
@@ -58,7 +64,7 @@ class Batcher(Generic[Item, Result]):
     Args:
         load: Gives the function that runs one batch; called in the batcher's thread when the first item comes. What
             it raises is everybody's error, and the next request tries again.
-        size_of: Length of an item, of any unit: neighbours in length share a batch, so that little is padding.
+        size_of: Length of an item, of any unit: items of like length share a batch, so that little is padding.
         most_rows: Items of a batch at most.
     """
 
@@ -96,15 +102,15 @@ class Batcher(Generic[Item, Result]):
 
     def _serve(self) -> None:
         run_batch: Callable[[Sequence[Item]], Sequence[Result]] | None = None
-        waiting: list[tuple[int, _Request[Item, Result], int]] = []
+        sweep: _Batch[Item, Result] = []
         while True:
-            waiting += self._collect(block=not waiting)
-            waiting = [one for one in waiting if not one[1].future.done()]
-            if not waiting:
+            # All that waits is served before what comes in meanwhile: taking the longest of both would leave a rest of
+            # short ones, and put each newcomer with neighbours of any length.
+            sweep = [one for one in sweep or self._collect() if not one[1].future.done()]
+            if not sweep:
                 continue
-            waiting.sort(key=lambda one: one[0])
-            # The longest first: what comes in meanwhile finds neighbours among the many short ones.
-            batch, waiting = waiting[-self._most_rows :], waiting[: -self._most_rows]
+            rows = self._rows_of_next(sweep)
+            batch, sweep = sweep[-rows:], sweep[:-rows]
             try:
                 run_batch = run_batch or self._load()
             except BaseException as error:  # noqa: BLE001 - handed to everyone who waits
@@ -112,17 +118,28 @@ class Batcher(Generic[Item, Result]):
                 continue
             _answer(run_batch, batch)
 
-    def _collect(self, *, block: bool) -> list[tuple[int, _Request[Item, Result], int]]:
-        """Return what has arrived; wait for the first, then a moment for its neighbours."""
-        found: list[tuple[int, _Request[Item, Result], int]] = []
-        timeout = None if block else 0.0
-        while True:
-            try:
-                request = self._inbox.get(block=timeout != 0.0, timeout=timeout)
-            except queue.Empty:
-                return found
-            found += [(self._size_of(item), request, place) for place, item in enumerate(request.items)]
-            timeout = _WINDOW_S if block else 0.0
+    def _rows_of_next(self, sweep: _Batch[Item, Result]) -> int:
+        """Return how many of the longest make the next batch: few enough that little of it is padding."""
+        rows = min(self._most_rows, len(sweep))
+        least = _ALIKE * sweep[-1][0]
+        alike = next((row for row in range(_LEAST_ROWS, rows) if sweep[-1 - row][0] < least), rows)
+        return min(rows, alike)
+
+    def _collect(self) -> _Batch[Item, Result]:
+        """Wait for the first items, then a moment for their neighbours, and return all, the longest last."""
+        request = self._inbox.get()
+        found = self._rows_of(request)
+        until = time.monotonic() + _WINDOW_S
+        with contextlib.suppress(queue.Empty):
+            while True:
+                left_s = until - time.monotonic()
+                request = self._inbox.get(timeout=left_s) if left_s > 0 else self._inbox.get_nowait()
+                found += self._rows_of(request)
+        found.sort(key=lambda one: one[0])
+        return found
+
+    def _rows_of(self, request: _Request[Item, Result]) -> _Batch[Item, Result]:
+        return [(self._size_of(item), request, place) for place, item in enumerate(request.items)]
 
 
 def _answer(run_batch: Callable[[Sequence[Item]], Sequence[Result]], batch: _Batch[Item, Result]) -> None:
