@@ -148,7 +148,8 @@ def measure(count: int, rounds: int, in_flight: int) -> list[str]:
                     (ours if is_ours else loop).append(taken)
                     by_both.append(found)
                 furthest = max(furthest, *(abs(a - b) for a, b in zip(*by_both, strict=True)))
-    XX        for _ in range(3):
+        cached = []
+        for _ in range(3):
             with closing(VectorCache(place)) as vectors:
                 taken, _found = take(lambda: score_ours(vectors, [one for group in groups for one in group], in_flight))
                 cached.append(taken)
