@@ -9,7 +9,7 @@ from promptship.stats._bootstrap import bootstrap_bca
 from promptship.stats._calibration import Calibration, fit_isotonic, fit_platt, split_conformal_threshold
 from promptship.stats._differences import paired_difference
 from promptship.stats._equivalence import EquivalenceTest, non_inferiority, tost
-from promptship.stats._judged import judged_difference, judged_rate
+from promptship.stats._judged import JudgeLabels, judged_difference, judged_rate, judged_worse
 from promptship.stats._means import clustered_mean, t_interval
 from promptship.stats._multiplicity import benjamini_hochberg, holm
 from promptship.stats._paired import PairedTest, mcnemar, paired_permutation, sign_test
@@ -38,6 +38,7 @@ __all__ = [
     "Calibration",
     "EquivalenceTest",
     "Interval",
+    "JudgeLabels",
     "PairedTest",
     "Side",
     "SignEProcess",
@@ -55,6 +56,7 @@ __all__ = [
     "holm",
     "judged_difference",
     "judged_rate",
+    "judged_worse",
     "krippendorff_alpha",
     "mcnemar",
     "mean_interval",

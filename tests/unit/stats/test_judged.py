@@ -88,6 +88,56 @@ def test_a_lenient_judge_makes_no_difference_between_equals():
     assert np.mean(called) <= 0.1
 
 
+def test_a_case_that_is_bad_whatever_the_judge_says_is_never_good():
+    # The judge decides 60 of 100 and passes 45; what it passes is good in 18 of 20, what it fails in 2 of 10.
+    verdicts = [1] * 45 + [0] * 15 + [NAN] * 40
+    labels = [1] * 18 + [0] * 2 + [NAN] * 25 + [1] * 2 + [0] * 8 + [NAN] * 45
+    found = stats.judged_rate(verdicts, labels)
+    share, passed, failed = 45.5 / 61, 18.5 / 21, 2.5 / 11
+    expected = 60.5 / 101 * (share * passed + (1 - share) * failed)
+    assert found.estimate == pytest.approx(expected, abs=0.003)
+    assert found.n == 100
+
+
+def test_labels_of_other_outputs_say_how_right_the_judge_is_and_not_how_often_it_passes():
+    verdicts, none = [1] * 80 + [0] * 20, [NAN] * 100
+    marks = stats.JudgeLabels(verdicts=[1] * 20 + [0] * 30, labels=[1] * 18 + [0] * 2 + [1] * 6 + [0] * 24)
+    found = stats.judged_rate(verdicts, none, elsewhere=marks)
+    inside = stats.judged_rate([1] * 80 + [0] * 30, [1] * 18 + [0] * 2 + [NAN] * 60 + [1] * 6 + [0] * 24)
+    share, passed, failed = 80.5 / 101, 18.5 / 21, 6.5 / 31
+    assert found.estimate == pytest.approx(share * passed + (1 - share) * failed, abs=0.003)
+    assert inside.estimate < found.estimate
+
+
+def test_intervals_with_lost_cases_and_labels_of_other_outputs_hold_the_truth():
+    rng = np.random.default_rng(9)
+    held = []
+    for trial in range(300):
+        truth = rng.random(700) < 0.8
+        verdicts = np.where(rng.random(700) < 0.85, truth, ~truth).astype(float)
+        marks = stats.JudgeLabels(verdicts=verdicts[600:], labels=truth[600:].astype(float))
+        lost = rng.random(600) < 0.2
+        mine = np.where(lost, NAN, verdicts[:600])
+        found = stats.judged_rate(mine, np.full(600, NAN), elsewhere=marks, draws=1_000, seed=trial)
+        held.append(found.low <= 0.8 * 0.8 <= found.high)
+    assert 0.92 <= np.mean(held) <= 0.99
+
+
+def test_the_p_value_of_worse_goes_with_the_interval():
+    rng = np.random.default_rng(8)
+    sides = []
+    for rate in (0.8, 0.75):
+        truth = rng.random(500) < rate
+        verdicts = np.where(rng.random(500) < 0.9, truth, ~truth).astype(float)
+        sides.append((np.where(rng.random(500) < 0.1, NAN, verdicts), np.where(np.arange(500) < 120, truth, NAN)))
+    p_value = stats.judged_worse(*sides)
+    assert 0 < p_value < 0.05
+    for alpha in (p_value * 0.8, p_value * 1.25):
+        high = stats.judged_difference(*sides, side="upper", confidence=1 - alpha).high
+        assert (high < 0) == (p_value <= alpha)
+    assert stats.judged_worse(sides[1], sides[0]) == pytest.approx(1 - p_value, abs=0.02)
+
+
 def test_a_real_difference_is_seen():
     rng = np.random.default_rng(4)
     sides = []
@@ -133,6 +183,8 @@ def test_ppi_holds_its_level_on_one_side_too():
     ("call", "kind", "said"),
     [
         (lambda: stats.judged_rate([0.5], [1]), UsageError, "neither 0 nor 1"),
+        (lambda: stats.judged_rate([2, 1], [1, NAN]), UsageError, "neither 0 nor 1"),
+        (lambda: stats.judged_rate([math.inf, 1], [1, NAN]), UsageError, "expected finite"),
         (lambda: stats.judged_rate([1, 0], [0.5, NAN]), UsageError, "neither 0 nor 1"),
         (lambda: stats.judged_rate([1, 0], [1]), UnpairedScoresError, "2 verdicts and 1 labels"),
         (lambda: stats.judged_rate([1, 0], [NAN, NAN]), UsageError, "no case has a label"),
