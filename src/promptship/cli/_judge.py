@@ -17,6 +17,7 @@ from promptship.cli._console import (
     require_choice,
     terminal_width,
 )
+from promptship.cli._judge_prompts import prompts
 from promptship.cli._label import label
 from promptship.cli._progress import open_count
 
@@ -44,6 +45,7 @@ _FORMATS = ("terminal", "markdown", "json", "html")
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure judges against people, and train them.")
 app.command("label")(label)
+app.command("prompts")(prompts)
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A judge: evalsets/judges/NAME.yaml.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

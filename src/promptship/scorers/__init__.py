@@ -28,7 +28,7 @@ from promptship.scorers._criterion import (
 )
 from promptship.scorers._judging.identity import JudgeSpec
 from promptship.scorers._judging.orders import OrderBias, measure_order_bias
-from promptship.scorers._judging.prompts import packaged_prompts
+from promptship.scorers._judging.prompts import JUDGE_PROMPTS_FOLDER, packaged_prompts
 from promptship.scorers._reference import render_reference
 from promptship.scorers._registry import list_scorers
 from promptship.scorers._score import ascore, score
@@ -46,6 +46,7 @@ from promptship.scorers._trained.model import (
 from promptship.scorers.trained import open_feature_tools
 
 __all__ = [
+    "JUDGE_PROMPTS_FOLDER",
     "PASSED",
     "UNJUDGED",
     "VECTOR",

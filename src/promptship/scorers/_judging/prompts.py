@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from promptship.prompts import PromptDocument
     from promptship.scorers._criterion import ScorerContext
 
-__all__ = ["JUDGED_INPUTS", "OWN_FOLDER", "JudgePrompt", "load_judge_prompt", "packaged_prompts"]
+__all__ = ["JUDGED_INPUTS", "JUDGE_PROMPTS_FOLDER", "JudgePrompt", "load_judge_prompt", "packaged_prompts"]
 
-OWN_FOLDER: Final = "judges"
+JUDGE_PROMPTS_FOLDER: Final = "judges"
+"""Folder among a project's prompts: what lies there under the name of a packaged one takes its place."""
 JUDGED_INPUTS: Final = frozenset(
     {"answer", "context", "conversation", "first", "passage", "reference", "request", "second", "statement", "steps"}
 )
@@ -72,7 +73,7 @@ def load_judge_prompt(
     """
     from promptship.prompts import build_closure
 
-    found = context.prompts.find_prompt(own or f"{OWN_FOLDER}/{name}") if context.prompts else None
+    found = context.prompts.find_prompt(own or f"{JUDGE_PROMPTS_FOLDER}/{name}") if context.prompts else None
     if found is None:
         if own:
             raise ScorerSetupError(f"there is no prompt {own!r} in the project", hint=f"write prompts/{own}.prompt")
