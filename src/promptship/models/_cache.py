@@ -16,7 +16,7 @@ from promptship.models._keys import KeyMaker
 from promptship.models._middleware import Middleware, OpenStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
 
     from promptship.domain import CompletionModel, CompletionRequest, ModelConfig, Response
@@ -90,6 +90,21 @@ class BlobCache:
         # In this order: a row moves from pending to writing to disk, so it is always found.
         body = self._pending.get(key) or self._writing.get(key)
         return self._select(key) if body is None else body
+
+    def read_all(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the bytes kept under each of the keys that have some."""
+        pending, writing = self._pending, self._writing
+        known = {key: pending.get(key) or writing.get(key) for key in keys}
+        missing = [key for key, body in known.items() if body is None]
+        if missing and not self._closing and self._failure is None:
+            try:
+                # One taking of the lock for all: beside it the reading itself is little.
+                with self._reading:
+                    for key in missing:
+                        known[key] = self._select_in_snapshot(key) or self._select_now(key)
+            except sqlite3.Error as error:
+                self._switch_off(error)
+        return {key: body for key, body in known.items() if body is not None}
 
     def write(self, key: bytes, body: bytes) -> None:
         """Keep bytes; they are on disk within 50 ms, or after `flush`."""

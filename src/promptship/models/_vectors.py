@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from promptship.models._cache import BlobCache
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -19,13 +22,14 @@ class VectorCache(BlobCache):
 
     called = "cache of embeddings"
 
-    def get(self, key: bytes) -> NDArray[np.float32] | None:
-        """Return the vector kept under `key`, shape (dimensions,); None where there is none."""
+    def get(self, keys: Iterable[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """Return the vector kept under each of the keys that have one, shape (dimensions,)."""
         import numpy as np
 
-        body = self.read(key)
         # Little-endian whatever the machine, so that a cache may be carried to another.
-        return None if body is None or len(body) % 4 else np.frombuffer(body, dtype="<f4")
+        return {
+            key: np.frombuffer(body, dtype="<f4") for key, body in self.read_all(keys).items() if len(body) % 4 == 0
+        }
 
     def put(self, key: bytes, vector: NDArray[np.float32]) -> None:
         """Keep a vector."""
@@ -34,7 +38,13 @@ class VectorCache(BlobCache):
 
 def vector_key(identity: str, text: str) -> bytes:
     """Return the key of a text's vector by the model called `identity`: 32 bytes."""
-    digest = hashlib.sha256(f"promptship-vector-1\n{identity}\n".encode())
+    digest = _begin(identity).copy()
     # Half of a surrogate pair is no text, but an output may hold one, and it has a key like any other.
     digest.update(text.encode("utf-8", "surrogatepass"))
     return digest.digest()
+
+
+# Two lookups for each pair of a run: what all keys of a model begin with is digested once.
+@lru_cache(maxsize=16)
+def _begin(identity: str) -> hashlib._Hash:
+    return hashlib.sha256(f"promptship-vector-1\n{identity}\n".encode())
