@@ -12,7 +12,7 @@ from promptship.evalsets._cases import CaseBuilder, CaseDefaults
 from promptship.evalsets._files import find_file
 from promptship.evalsets._header import Header, find_flaws, parse_header
 from promptship.evalsets._holdout import is_held_out
-from promptship.evalsets._judge_files import JUDGES_FOLDER
+from promptship.evalsets._judge_files import JUDGES_FOLDER, NUMBERED_KEYS
 from promptship.evalsets._places import YamlSpot
 from promptship.evalsets._problems import ProblemList
 from promptship.evalsets._rows import find_reader
@@ -213,7 +213,9 @@ def _parse(path: Path, root: Path) -> YamlDocument:
     if file.stamp()[0] > _LARGEST_BYTES:
         message = f"the file is larger than {_LARGEST_BYTES // 1_000_000} MB"
         raise SourceError([file.problem(message, hint="keep the cases in a .jsonl file beside it")])
-    return parse_yaml(decode_source(file.read(_LARGEST_BYTES), path=file.shown), path=file.shown)
+    return parse_yaml(
+        decode_source(file.read(_LARGEST_BYTES), path=file.shown), path=file.shown, numbered=NUMBERED_KEYS
+    )
 
 
 def _salvage(document: YamlDocument, flaws: Sequence[Flaw]) -> Header | None:

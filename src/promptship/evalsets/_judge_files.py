@@ -29,9 +29,11 @@ __all__ = [
     "CARD_ENDING",
     "JUDGES_FOLDER",
     "MODEL_ENDING",
+    "NUMBERED_KEYS",
     "find_judge_file",
     "judge_schema",
     "load_card",
+    "load_cards",
     "load_judge_file",
 ]
 
@@ -39,6 +41,8 @@ JUDGES_FOLDER: Final = "judges"
 CALIBRATION_ENDING: Final = ".calibration.json"
 CARD_ENDING: Final = ".card.json"
 MODEL_ENDING: Final = ".model.json"
+NUMBERED_KEYS: Final = frozenset({"anchors"})
+"""What a rubric's levels are written under: their keys are numbers, `{0: worst, 2: best}`."""
 _LARGEST_BYTES: Final = 50_000_000
 _NAME: Final = re.compile(r"[^\W_][\w.-]*")
 _ENDINGS: Final = (".yaml", ".yml")
@@ -143,7 +147,9 @@ def load_judge_file(path: Path, *, root: Path) -> JudgeFile:
         SourceError: The file is wrong, or its calibration is; with everything that is wrong.
     """
     file = find_file(path, root)
-    document = parse_yaml(decode_source(file.read(_LARGEST_BYTES), path=file.shown), path=file.shown)
+    document = parse_yaml(
+        decode_source(file.read(_LARGEST_BYTES), path=file.shown), path=file.shown, numbered=NUMBERED_KEYS
+    )
     problems = ProblemList()
     problems.extend(flaw.at(YamlSpot(document)) for flaw in _JUDGE.flaws(document.value, ()))
     problems.raise_any()
@@ -213,6 +219,23 @@ def load_card(path: Path, *, root: Path) -> JudgeCard:
             f"this is no judge card: {place}: {first['msg']}",
             hint="write it anew with `promptctl judge card NAME`",
         ) from None
+
+
+def load_cards(folder: Path, *, root: Path) -> dict[str, JudgeCard]:
+    """Load the cards of all judges beside the evalsets of a folder.
+
+    Args:
+        folder: The evalsets' folder.
+        root: The project; nothing outside of it is read.
+
+    Returns:
+        By the digest of the judge that a card is of.
+
+    Raises:
+        SourceError: A card cannot be read.
+    """
+    found = (load_card(path, root=root) for path in sorted((folder / JUDGES_FOLDER).glob(f"*{CARD_ENDING}")))
+    return {card.judge: card for card in found}
 
 
 def judge_schema() -> JsonObject:

@@ -94,7 +94,7 @@ class YamlDocument:
         return Problem(path=self.path, line=line, column=column, message=message, hint=hint)
 
 
-def parse_yaml(text: str, *, path: str, first_line: int = 1) -> YamlDocument:
+def parse_yaml(text: str, *, path: str, first_line: int = 1, numbered: frozenset[str] = frozenset()) -> YamlDocument:
     r"""Parse one YAML document.
 
     Plain scalars are read as YAML 1.2 does: only `true` and `false` are booleans, `no`, `12:30:45` and dates are text.
@@ -104,6 +104,7 @@ def parse_yaml(text: str, *, path: str, first_line: int = 1) -> YamlDocument:
         text: The document, with line feeds as newlines.
         path: The file, as messages name it.
         first_line: Line of the file on which `text` begins.
+        numbered: Keys of mappings whose own keys may be whole numbers, which become text.
 
     Raises:
         SourceError: Not YAML; duplicate keys, merge keys, keys that are no text, tags, several documents, numbers that
@@ -112,8 +113,10 @@ def parse_yaml(text: str, *, path: str, first_line: int = 1) -> YamlDocument:
     Example:
         >>> parse_yaml("answer: no\nat: 2024-01-31", path="x.yaml").value
         {'answer': 'no', 'at': '2024-01-31'}
+        >>> parse_yaml("levels: {0: bad, 1: good}", path="x.yaml", numbered=frozenset({"levels"})).value
+        {'levels': {'0': 'bad', '1': 'good'}}
     """
-    builder = _Builder(path, first_line)
+    builder = _Builder(path, first_line, numbered)
     try:
         for event in _events(text):
             builder.take(event)
@@ -172,7 +175,8 @@ class _Anchored:
 class _Builder:
     """Turns parser events into values, without recursion and with every problem noted."""
 
-    def __init__(self, path: str, first_line: int) -> None:
+    def __init__(self, path: str, first_line: int, numbered: frozenset[str]) -> None:
+        self._numbered = numbered
         self.problems: list[Problem] = []
         self.root = _Frame([], _Places(first_line, 1), None)
         self._stack: list[_Frame] = []
@@ -211,6 +215,8 @@ class _Builder:
 
     def _take_key(self, frame: _Frame, event: yaml.ScalarEvent) -> None:
         value = self._resolve(event)
+        if self._is_number_of_its_own(event, value):
+            value = event.value
         frame.expects_key = False
         frame.key_place = self._place(event)
         frame.key = event.value
@@ -224,6 +230,11 @@ class _Builder:
             self._note(event, f"duplicate key {value!r}; it is already given in line {first.line}")
         else:
             frame.ignored = False
+
+    def _is_number_of_its_own(self, event: yaml.ScalarEvent, value: JsonValue) -> bool:
+        """Whether a key is a whole number, written in the one way that reads the same as text, where it may be one."""
+        above = self._stack[-2].key if len(self._stack) > 1 else None
+        return above in self._numbered and type(value) is int and str(value) == event.value
 
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         self._check_tag(event, event.tag)

@@ -29,6 +29,26 @@ def test_scalars_are_read_as_yaml_1_2_does(text: str, value: object) -> None:
     assert type(found) is type(value)
 
 
+def test_keys_may_be_whole_numbers_where_the_caller_says_so() -> None:
+    text = "levels: {0: bad, 10: good}\nlisted: [{levels: {1: a}}]"
+    found = parse_yaml(text, path="x", numbered=frozenset({"levels"}))
+    assert found.value == {"levels": {"0": "bad", "10": "good"}, "listed": [{"levels": {"1": "a"}}]}
+    assert found.place(("levels", "10")) == (1, 18)
+
+
+@pytest.mark.parametrize(
+    "text", ["levels: {01: a}", "levels: {+1: a}", "levels: {0x1: a}", "levels: {1.5: a}", "levels: {true: a}", "1: a"]
+)
+def test_a_number_that_reads_otherwise_as_text_is_no_key(text: str) -> None:
+    with pytest.raises(SourceError, match="is not text"):
+        parse_yaml(text, path="x", numbered=frozenset({"levels"}))
+
+
+def test_a_number_and_the_same_as_text_are_one_key() -> None:
+    with pytest.raises(SourceError, match="duplicate key '0'"):
+        parse_yaml("levels: {0: a, '0': b}", path="x", numbered=frozenset({"levels"}))
+
+
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
