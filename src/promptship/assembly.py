@@ -28,6 +28,7 @@ from promptship.evaluation import (
     mutate_prompt,
     open_base,
     prepare_evaluation,
+    project_cards,
     run_evaluation,
     versus_of,
 )
@@ -453,7 +454,9 @@ async def mutate_all(
     async def evaluate(evalset: Evalset, mutant: PromptVersion) -> Run:
         return await workspace.evaluate(evalset, EvalOptions(versions=(mutant,)))
 
-    return await mutate_prompt(version, mutations, evalsets, evaluate, on_result=on_result)
+    return await mutate_prompt(
+        version, mutations, evalsets, evaluate, cards=project_cards(workspace.project), on_result=on_result
+    )
 
 
 def _check_names(evalsets: Sequence[Evalset]) -> None:

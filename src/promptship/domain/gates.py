@@ -93,7 +93,7 @@ class GateVerdict:
         high: Upper end.
         n: Cases that the figure rests on.
         reason: One sentence.
-        decided_by: `observed`, `bound` or `policy`.
+        decided_by: `observed`, `bound`, `baseline`, `no_baseline`, `early`, `card` (of a judge) or `policy`.
         evalset: The evalset the gate belongs to.
         subject: Prompt and model that were judged, where a run has more than one.
         needed: Cases that would decide an inconclusive gate if the figures stay as they are; None where none would, or

@@ -14,6 +14,7 @@ from promptship.evalsets._judge_files import (
     find_judge_file,
     judge_schema,
     load_card,
+    load_cards,
     load_judge_file,
 )
 from promptship.evalsets._labels import items_schema, labels_schema, load_items, load_labels
@@ -42,6 +43,7 @@ __all__ = [
     "judge_schema",
     "labels_schema",
     "load_card",
+    "load_cards",
     "load_cases",
     "load_evalset",
     "load_items",

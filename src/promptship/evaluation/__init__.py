@@ -14,6 +14,7 @@ from promptship.evaluation._base_evidence import BaseEvidence, evalsets_of, open
 from promptship.evaluation._baselines import baseline_of_run, find_baselines, versus_of
 from promptship.evaluation._calibrate import fit_prior_for, render_prior
 from promptship.evaluation._call import CallResult, call_prompt, prepare_call, stream_prompt
+from promptship.evaluation._cards import project_cards
 from promptship.evaluation._compare import collect_examples, compare_runs, compare_variants, require_scored
 from promptship.evaluation._coverage import compute_coverage
 from promptship.evaluation._diff import diff_prompts
@@ -70,6 +71,7 @@ __all__ = [
     "plan_mutants",
     "prepare_call",
     "prepare_evaluation",
+    "project_cards",
     "render_prior",
     "require_scored",
     "resolve_since",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptship.errors import CassetteMissError, ReferenceNotFoundError, UsageError
+from promptship.evaluation._cards import judged_table, project_cards
 from promptship.evaluation._compare import other_judges
 from promptship.evaluation._verdict import is_held_out_run
 from promptship.gates import Baseline
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from promptship.domain import PromptVersion, RunManifest
+    from promptship.evaluation._cards import Cards
     from promptship.evaluation._evaluate import EvalOptions, PreparedEvaluation
     from promptship.project import Project
 
@@ -73,13 +75,14 @@ async def find_baselines(
     return baseline_of
 
 
-def baseline_of_run(run: Run, label: str, judged: RunManifest | None = None) -> Baseline:
+def baseline_of_run(run: Run, label: str, judged: RunManifest | None = None, *, cards: Cards | None = None) -> Baseline:
     """Take the variant of a stored run that `label` is compared with: the one called alike, or its only one.
 
     Args:
         run: The stored run.
         label: The variant that is compared with it.
         judged: The run that is decided on; one that other judges have scored is no baseline for it.
+        cards: Cards of judges, by digest, whose labels of the run's answers are taken along; None for none.
     """
     if judged is not None and (clash := other_judges(run.manifest, judged)):
         return Baseline(name=run.manifest.run_id, reason=clash)
@@ -88,7 +91,7 @@ def baseline_of_run(run: Run, label: str, judged: RunManifest | None = None) -> 
     if name is None:
         reason = f"run {run.manifest.run_id} has no variant {label!r}, but {', '.join(labels)}"
         return Baseline(name=run.manifest.run_id, reason=reason)
-    return Baseline(name=f"run {run.manifest.run_id}", table=run.table(name))
+    return Baseline(name=f"run {run.manifest.run_id}", table=judged_table(run, name, cards or {}))
 
 
 def find_stored_baseline(project: Project, versus: str, judged: Run, label: str) -> Baseline:
@@ -114,12 +117,12 @@ def find_stored_baseline(project: Project, versus: str, judged: Run, label: str)
         earlier = [row for row in rows if row.run_id < judged.manifest.run_id]
         last = Run(project.runs_dir / earlier[0].run_id, earlier[0]) if earlier else None
         return (
-            baseline_of_run(last, label, judged.manifest)
+            baseline_of_run(last, label, judged.manifest, cards=project_cards(project))
             if last
             else Baseline(name=versus, reason="there is no earlier run")
         )
     if _names_run(versus):
-        return baseline_of_run(find_run(project.runs_dir, versus), label, judged.manifest)
+        return baseline_of_run(find_run(project.runs_dir, versus), label, judged.manifest, cards=project_cards(project))
     return _find_version(project, versus, judged, label, rows)
 
 
@@ -136,7 +139,7 @@ def _find_version(project: Project, versus: str, judged: Run, label: str, rows: 
     for row in rows:
         for one in row.variants:
             if one.digest == digest and not other_judges(row, judged.manifest):
-                return baseline_of_run(Run(project.runs_dir / row.run_id, row), one.label)
+                return baseline_of_run(Run(project.runs_dir / row.run_id, row), one.label, cards=project_cards(project))
     return Baseline(name=versus, reason="that version was never evaluated on this evalset; promptctl eval does it")
 
 
@@ -146,7 +149,7 @@ def _of_stored_run(project: Project, versus: str, prepared: PreparedEvaluation, 
         return Baseline(name=versus, reason="this is the first run")
     # What the run under way will say of its judges.
     judged = replace(run.manifest, run_id="this run", judges=prepared.plan.judges)
-    return baseline_of_run(run, label, judged)
+    return baseline_of_run(run, label, judged, cards=project_cards(project))
 
 
 def _is_whole(manifest: RunManifest) -> bool:
@@ -191,7 +194,7 @@ async def _at_revision(
         )
     except CassetteMissError:
         return Baseline(name=name, reason=f"the cassette holds no answers of {name}")
-    return replace(baseline_of_run(run, before.label), name=name)
+    return replace(baseline_of_run(run, before.label, cards=project_cards(project)), name=name)
 
 
 def _version_at(project: Project, versus: str, version: PromptVersion | None) -> PromptVersion | Baseline:

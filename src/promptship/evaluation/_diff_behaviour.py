@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from promptship.domain import BehaviourDiff
 from promptship.errors import CassetteMissError, UsageError
 from promptship.evaluation._baselines import baseline_of_run
+from promptship.evaluation._cards import project_cards
 from promptship.evaluation._compare import compare_runs
 from promptship.evaluation._evidence import is_other_evidence
 from promptship.evaluation._verdict import decide_run, quarantined_cases, today_utc
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from promptship.domain import Closure, EvalsetSpec, PromptVersion, Verdict
     from promptship.evalsets import Evalset
     from promptship.evaluation._base_evidence import BaseEvidence
+    from promptship.evaluation._cards import Cards
     from promptship.project import Project
     from promptship.runner import Run
     from promptship.settings import Settings
@@ -92,6 +94,7 @@ class _Judge:
         self._evalset = evalset
         self._before, self._after = versions
         self._settings = parts.project.settings
+        self._cards = project_cards(parts.project)
         self._runs: tuple[Run | None, Run] | None = None
 
     async def by_today(self) -> BehaviourDiff:
@@ -102,12 +105,12 @@ class _Judge:
             left = await self._evaluate(self._evalset, self._before)
         except (UsageError, CassetteMissError) as error:
             self._runs = None, right
-            verdict = _decide(None, right, spec, self._settings)
+            verdict = _decide(None, right, spec, self._settings, self._cards)
             why = f"{self._before.label} cannot be evaluated on it, so nothing is compared: {_first_line(error)}"
             return BehaviourDiff(evalset=spec.name, comparison=None, verdict=verdict, uncompared=why)
         self._runs = left, right
         (comparison,) = compare_runs(left, right, left_out=quarantined_cases(spec.quarantine, today_utc()))
-        verdict = _decide(left, right, spec, self._settings)
+        verdict = _decide(left, right, spec, self._settings, self._cards)
         return BehaviourDiff(evalset=spec.name, comparison=comparison, verdict=verdict)
 
     async def by_base(self, diff: BehaviourDiff, base: BaseEvidence) -> BehaviourDiff:
@@ -120,7 +123,7 @@ class _Judge:
         try:
             left, right = await self._runs_on(known, base.commit)
             check_gates(known.spec.gates, right.manifest.scorers, path=known.spec.path)
-            return replace(diff, base_verdict=_decide(left, right, known.spec, limits))
+            return replace(diff, base_verdict=_decide(left, right, known.spec, limits, self._cards))
         except (UsageError, CassetteMissError) as error:
             return replace(diff, base_reason=f"the evalset as it was does not apply any more: {_first_line(error)}")
 
@@ -145,15 +148,16 @@ def _asks_alike(before: Evalset, after: Evalset) -> bool:
     )
 
 
-def _decide(left: Run | None, right: Run, spec: EvalsetSpec, settings: Settings) -> Verdict:
+def _decide(left: Run | None, right: Run, spec: EvalsetSpec, settings: Settings, cards: Cards) -> Verdict:
     label = right.manifest.variants[0].label
     return decide_run(
         right,
         spec.gates,
         policy=_policy(settings),
-        baseline_of=None if left is None else lambda _versus, _label: baseline_of_run(left, label),
+        baseline_of=None if left is None else lambda _versus, _label: baseline_of_run(left, label, cards=cards),
         quarantine=spec.quarantine,
         today=today_utc(),
+        cards=cards,
     )
 
 

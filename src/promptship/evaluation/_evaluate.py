@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from promptship.domain import Closure, JsonObject, PromptVersion, Variant
 from promptship.errors import Problem, PromptshipError, ReferenceNotFoundError, SourceError, UsageError
 from promptship.evalsets import Evalset, Selection, load_outputs, select_cases
+from promptship.evaluation._cards import project_cards
 from promptship.evaluation._early import EarlyVerdict
 from promptship.evaluation._instruments import ProjectPrompts
 from promptship.evaluation._outputs_target import OutputsTarget
@@ -185,7 +186,10 @@ async def run_evaluation(
     settings = project.settings
     spec = prepared.evalset.spec
     policy = Policy(max_error_rate=settings.max_error_rate, min_scored=settings.min_scored)
-    watch = EarlyVerdict(spec, policy, baseline_of) if options.stop_early else None
+    cards = project_cards(project)
+    # What a judge's labels make of its verdicts is known only when all of them are there.
+    is_watched = options.stop_early and not set(prepared.plan.judges.values()) & set(cards)
+    watch = EarlyVerdict(spec, policy, baseline_of) if is_watched else None
     run = await execute(
         prepared.plan,
         prepared.targets,
@@ -202,7 +206,13 @@ async def run_evaluation(
     verdict = watch.verdict_of(run) if watch else None
     if verdict is None:
         verdict = decide_run(
-            run, spec.gates, policy=policy, baseline_of=baseline_of, quarantine=spec.quarantine, today=today_utc()
+            run,
+            spec.gates,
+            policy=policy,
+            baseline_of=baseline_of,
+            quarantine=spec.quarantine,
+            today=today_utc(),
+            cards=cards,
         )
     run.save_verdict(replace(verdict, looks=count_looks(project, run.manifest)))
     return run

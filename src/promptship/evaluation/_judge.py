@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from promptship.errors import UsageError
 from promptship.evalsets import load_evalset
 from promptship.evaluation._baselines import baseline_of_run, find_stored_baseline
+from promptship.evaluation._cards import project_cards
 from promptship.evaluation._compare import refuse_other_judges
 from promptship.evaluation._verdict import count_looks, decide_run, today_utc
 from promptship.gates import Policy, check_gates
@@ -56,12 +57,16 @@ def judge_run(project: Project, run: Run, *, policy: Policy | None = None, basel
     tags = {item for label in run.summary.slices for item in _tags_of(run, label)} if manifest.complete else None
     check_gates(gates, manifest.scorers, path=f"run {manifest.run_id}", tags=tags)
 
+    cards = project_cards(project)
+
     def baseline_of(versus: str, label: str) -> Baseline:
         if baseline is not None:
-            return baseline_of_run(baseline, label, manifest)
+            return baseline_of_run(baseline, label, manifest, cards=cards)
         return find_stored_baseline(project, versus, run, label)
 
-    verdict = decide_run(run, gates, policy=policy, baseline_of=baseline_of, quarantine=quarantine, today=today_utc())
+    verdict = decide_run(
+        run, gates, policy=policy, baseline_of=baseline_of, quarantine=quarantine, today=today_utc(), cards=cards
+    )
     return replace(verdict, looks=count_looks(project, manifest))
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from promptship.evalsets import Evalset
+    from promptship.evaluation._cards import Cards
     from promptship.project import Project
     from promptship.prompts import Mutation
     from promptship.runner import Run
@@ -71,6 +72,7 @@ async def mutate_prompt(
     evalsets: Sequence[Evalset],
     evaluate: Callable[[Evalset, PromptVersion], Awaitable[Run]],
     *,
+    cards: Cards | None = None,
     on_result: Callable[[MutantResult], None] | None = None,
 ) -> list[MutantResult]:
     """Evaluate a prompt without each of its instructions, and with each turned round.
@@ -80,6 +82,7 @@ async def mutate_prompt(
         mutations: What to try.
         evalsets: On what.
         evaluate: Evaluates a version on an evalset; what the cache knows costs nothing.
+        cards: Cards of judges, by digest; None for none.
         on_result: Told each result as it comes.
 
     Raises:
@@ -95,7 +98,7 @@ async def mutate_prompt(
         noticed, differences = [], []
         for evalset in evalsets:
             run = await evaluate(evalset, mutant)
-            difference, is_noticed = _judge(evalset, whole[evalset.spec.name], run)
+            difference, is_noticed = _judge(evalset, whole[evalset.spec.name], run, cards or {})
             differences += [] if difference is None else [difference]
             noticed += [evalset.spec.name] if is_noticed else []
         result = MutantResult(
@@ -111,7 +114,7 @@ async def mutate_prompt(
     return found
 
 
-def _judge(evalset: Evalset, before: Run, after: Run) -> tuple[float | None, bool]:
+def _judge(evalset: Evalset, before: Run, after: Run, cards: Cards) -> tuple[float | None, bool]:
     """Return the change of the pass rate, and whether gates or the paired test notice it."""
     label = before.manifest.variants[0].label
     quarantine, today = evalset.spec.quarantine, today_utc()
@@ -119,9 +122,10 @@ def _judge(evalset: Evalset, before: Run, after: Run) -> tuple[float | None, boo
         after,
         evalset.spec.gates,
         policy=Policy(),
-        baseline_of=lambda _versus, _label: baseline_of_run(before, label),
+        baseline_of=lambda _versus, _label: baseline_of_run(before, label, cards=cards),
         quarantine=quarantine,
         today=today,
+        cards=cards,
     )
     (comparison,) = compare_runs(before, after, left_out=quarantined_cases(quarantine, today))
     rate = comparison.metrics[0]

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from promptship.evalsets import load_evalset
+from promptship.evaluation._cards import cards_of, judged_table
 from promptship.gates import decide_verdict
 from promptship.runner import list_runs
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from promptship.domain import GateSpec, QuarantinedCase, RunManifest, Verdict
+    from promptship.evaluation._cards import Cards
     from promptship.gates import Baseline, Policy
     from promptship.project import Project
     from promptship.runner import CaseTable, Run
@@ -46,6 +48,7 @@ def decide_run(
     baseline_of: Callable[[str, str], Baseline] | None,
     quarantine: Sequence[QuarantinedCase] = (),
     today: date,
+    cards: Cards | None = None,
 ) -> Verdict:
     """Decide gates for a run, without the cases that are in quarantine.
 
@@ -56,12 +59,13 @@ def decide_run(
         baseline_of: Gives what a gate's `versus` names for a variant's label; None where there is no baseline.
         quarantine: The evalset's list.
         today: Decides which entries still hold.
+        cards: Cards of judges, by digest; None for none.
     """
     left_out = quarantined_cases(quarantine, today)
 
     @cache
     def table_of(label: str) -> CaseTable:
-        table = run.table(label)
+        table = judged_table(run, label, cards or {})
         return table.drop(left_out) if left_out else table
 
     verdict = decide_verdict(
@@ -71,6 +75,7 @@ def decide_run(
         policy=policy,
         table_of=table_of,
         baseline_of=baseline_of,
+        cards=cards_of(run.manifest, cards or {}),
     )
     return replace(verdict, notes=(*verdict.notes, *describe_quarantine(quarantine, today)))
 

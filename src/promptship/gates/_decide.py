@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from promptship.domain import GateSpec, GateVerdict, GroupSummary, MetricSummary, RunManifest, RunSummary, Verdict
 from promptship.errors import UsageError, did_you_mean
+from promptship.gates._judges import JUDGE_KAPPA, RunJudges, is_on_judges
 from promptship.gates._policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from promptship.domain import Finding, OnInconclusive, Outcome
+    from promptship.domain import Finding, JudgeCard, OnInconclusive, Outcome
     from promptship.gates._absolute import Figure
+    from promptship.gates._judged import JudgedFigure, JudgedPair
     from promptship.gates._versus import Baseline, PairedFigure
     from promptship.runner import CaseTable
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EVERY_CASE",
     "KNOWN_METRICS",
-    "Judge",
+    "Decider",
     "at_slice",
     "check_gates",
     "combine",
@@ -67,6 +69,8 @@ def check_gates(
     slices = None if tags is None else set(tags)
     for gate in gates:
         known = [*(KNOWN_METRICS if gate.versus is None else _PAIRED_METRICS), *scorers]
+        if is_on_judges(gate) and gate.versus is None:
+            known += [JUDGE_KAPPA, *(f"{JUDGE_KAPPA}:{name}" for name in scorers)]
         if gate.metric not in known:
             meant = did_you_mean(gate.metric, known)
             raise UsageError(
@@ -101,6 +105,7 @@ def decide_verdict(
     policy: Policy | None = None,
     table_of: Callable[[str], CaseTable] | None = None,
     baseline_of: FindBaseline | None = None,
+    cards: Mapping[str, JudgeCard] | None = None,
 ) -> Verdict:
     """Decide every gate for every variant of a run.
 
@@ -112,6 +117,7 @@ def decide_verdict(
         table_of: Gives the cases of a variant; asked for only where a gate is decided on a bound or a baseline. None
             leaves thresholds to the observed figure.
         baseline_of: Gives what a gate's `versus` names; None where there is no baseline at all.
+        cards: The cards of the run's judges, by scorer; None for none.
 
     Returns:
         `fail` if any gate fails, else `warn` if any warns, else `pass`.
@@ -121,13 +127,18 @@ def decide_verdict(
     """
     policy = policy or Policy()
     verdicts: list[GateVerdict] = []
+    asked = policy.gates or gates or (EVERY_CASE,)
+    judges = RunJudges(tuple(manifest.judges), manifest.required, cards or {})
     several = len(summary.variants) > 1
     for label, group in summary.variants.items():
         subject = label if several else ""
         verdicts += decide_policy(manifest.evalset, group, subject, policy.max_error_rate, policy.min_scored)
-        judge = Judge(label, group, summary.slices.get(label, {}), policy, table_of, baseline_of)
-        for gate in policy.gates or gates or (EVERY_CASE,):
-            verdicts += [replace(one, evalset=manifest.evalset, subject=subject) for one in judge.decide(gate)]
+        decider = Decider(label, group, summary.slices.get(label, {}), policy, table_of, baseline_of, judges)
+        found = [one for gate in asked for one in decider.decide(gate)]
+        if policy.judges == "admitted":
+            parts = [part for gate in asked for part in decider.parts_of(gate)]
+            found = judges.decide_admission(parts) + found
+        verdicts += [replace(one, evalset=manifest.evalset, subject=subject) for one in found]
     return combine(verdicts)
 
 
@@ -194,8 +205,18 @@ def decide_policy(
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Decides gates for one variant."""
+class Decider:
+    """Decides gates for one variant.
+
+    Attributes:
+        label: The variant's.
+        group: Its figures.
+        slices: Its figures by slice.
+        policy: Limits and defaults.
+        table_of: Gives its cases; None leaves thresholds to the observed figure.
+        baseline_of: Gives what a gate's `versus` names; None where there is no baseline at all.
+        judges: Which scorers are judges, and which of them are needed.
+    """
 
     label: str
     group: GroupSummary
@@ -203,23 +224,33 @@ class Judge:
     policy: Policy
     table_of: Callable[[str], CaseTable] | None
     baseline_of: FindBaseline | None
+    judges: RunJudges = field(default_factory=RunJudges)
 
     def decide(self, gate: GateSpec) -> list[GateVerdict]:
-        """Return the gate's verdict, or one for each value of the tag that it names."""
+        """Return the gate's verdict, or one for each value of the tag and each judge that it names."""
         if gate.versus is not None:
             return self._decide_versus(gate)
+        parts = self.parts_of(gate)
+        if is_on_judges(gate):
+            return [one for part in parts for one in self.judges.decide_kappa(part)] or [_nothing(gate)]
+        return [self._decide_threshold(part) for part in parts] or [_nothing(gate)]
+
+    def parts_of(self, gate: GateSpec) -> list[GateSpec]:
+        """Return a gate by itself, or one for each value of the tag that it names."""
         if gate.each is None:
-            return [self._decide_threshold(gate)]
+            return [gate]
         names = sorted(name for name in self.slices if name.partition("=")[0] == gate.each)
-        return [self._decide_threshold(at_slice(gate, name)) for name in names] or [_nothing(gate)]
+        return [at_slice(gate, name) for name in names]
 
     def _decide_threshold(self, gate: GateSpec) -> GateVerdict:
         if gate.decide == "observed" or self.table_of is None or gate.metric == "cost_usd":
             return self._decide_observed(gate)
         from promptship.gates._absolute import bound_figure, judge_threshold, needed_for, needed_repeats
+        from promptship.gates._judged import bound_judged
 
-        table = self.table_of(self.label)
-        table = table.where(gate.tag)
+        table = self.table_of(self.label).where(gate.tag)
+        if judged := bound_judged(table, gate.metric, gate.alpha):
+            return self._decide_judged(gate, judged)
         figure = bound_figure(table, gate.metric, gate.alpha)
         if figure is None:
             return _nothing(gate)
@@ -233,6 +264,20 @@ class Judge:
             reason += f"; {_say_needed(needed, repeats)} would decide it if the figure stays"
         on_inconclusive = gate.on_inconclusive or self.policy.threshold_inconclusive
         return _settle(replace(verdict, needed=needed, reason=reason), on_inconclusive, _meets(gate, figure.value))
+
+    def _decide_judged(self, gate: GateSpec, judged: JudgedFigure) -> GateVerdict:
+        """Decide on what people would say, as far as a judge and their labels tell."""
+        from promptship.gates._absolute import judge_threshold
+
+        finding, reason = judge_threshold(gate, judged.figure)
+        reason += f"; {judged.describe()}"
+        if finding == "inconclusive" and (labels := judged.needed_labels(gate)):
+            reason += f"; {labels:,} labels would about decide it: promptctl judge budget {judged.judge}"
+        verdict = _verdict_on(gate, judged.figure, finding, reason)
+        if finding != "inconclusive":
+            return verdict
+        on_inconclusive = gate.on_inconclusive or self.policy.threshold_inconclusive
+        return _settle(verdict, on_inconclusive, _meets(gate, judged.figure.value))
 
     def _decide_observed(self, gate: GateSpec) -> GateVerdict:
         group = self.group if gate.tag is None else self.slices.get("=".join(gate.tag))
@@ -272,11 +317,12 @@ class Judge:
 
     def _compare(self, gates: list[GateSpec], table: CaseTable, baseline: CaseTable) -> list[GateVerdict]:
         """Judge one gate, or one for each slice, whose tests are then corrected for being many."""
+        from promptship.gates._judged import JudgedPair, pair_judged
         from promptship.gates._versus import is_enough, judge_new_failures, p_value_worse, pair_figures
         from promptship.stats import holm
 
         found: list[GateVerdict] = []
-        pairs: list[tuple[GateSpec, PairedFigure]] = []
+        pairs: list[tuple[GateSpec, PairedFigure | JudgedPair]] = []
         for gate in gates:
             mine = table.where(gate.tag)
             if gate.no_new_failures:
@@ -286,23 +332,49 @@ class Judge:
                     replace(_plain(gate, finding, outcome, reason, "baseline"), value=float(count), n=len(mine))
                 )
                 continue
+            if judged := pair_judged(gate, mine, baseline.where(gate.tag)):
+                pairs.append((gate, judged))
+                continue
             pair = pair_figures(gate, mine, baseline)
             if is_enough(pair):
                 pairs.append((gate, pair))
             else:
                 found.append(_nothing(gate, "fewer than two cases to compare"))
-        p_values = holm([p_value_worse(pair) for _, pair in pairs])
+        p_values = holm([pair.p_worse if isinstance(pair, JudgedPair) else p_value_worse(pair) for _, pair in pairs])
         sides = (table, baseline)
-        return found + [self._judge_pair(gate, pair, p, sides) for (gate, pair), p in zip(pairs, p_values, strict=True)]
+        for (part, one), p in zip(pairs, p_values, strict=True):
+            if isinstance(one, JudgedPair):
+                found.append(self._judge_judged(part, one, p))
+            else:
+                found.append(self._judge_pair(part, one, p, sides))
+        return found
+
+    def _judge_judged(self, gate: GateSpec, pair: JudgedPair, p_worse: float) -> GateVerdict:
+        from promptship.gates._judged import judge_pair
+
+        finding, reason = judge_pair(gate, pair, p_worse=p_worse)
+        verdict = replace(
+            _plain(gate, finding, "pass" if finding == "pass" else "fail", reason, "baseline"),
+            value=pair.whole.estimate,
+            low=pair.whole.low,
+            high=pair.whole.high,
+            n=pair.whole.n,
+        )
+        if finding != "inconclusive":
+            return verdict
+        on_inconclusive = gate.on_inconclusive or self.policy.baseline_inconclusive
+        return _settle(verdict, on_inconclusive, pair.whole.estimate >= 0)
 
     def _judge_pair(
         self, gate: GateSpec, pair: PairedFigure, p_worse: float, sides: tuple[CaseTable, CaseTable]
     ) -> GateVerdict:
         from promptship.gates._absolute import needed_repeats
+        from promptship.gates._judged import say_uncorrected
         from promptship.gates._versus import judge_versus, needed_share
         from promptship.stats import paired_difference
 
         finding, reason = judge_versus(gate, pair, p_worse=p_worse)
+        reason += say_uncorrected(gate, sides[0])
         interval = paired_difference(pair.before, pair.after, clusters=pair.clusters)
         ends = sorted((pair.sign * interval.low, pair.sign * interval.high))
         outcome: Outcome = "pass" if finding == "pass" else "fail"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from promptship.domain import GateVerdict, GroupSummary, MetricSummary, Totals
-from promptship.gates._decide import EVERY_CASE, Judge, at_slice, combine, decide_policy, values_of
+from promptship.gates._decide import EVERY_CASE, Decider, at_slice, combine, decide_policy, values_of
 from promptship.runner import OutcomeCode
 
 if TYPE_CHECKING:
@@ -132,14 +132,14 @@ class _Watch:
         filled = _fill(self.table, gate.metric, high=high)
         tags = [gate.tag] if gate.tag else [(gate.each, one) for one in values_of(filled, gate.each)]
         slices = {f"{name}={value}": _group_of(filled.where((name, value))) for name, value in tags if name}
-        judge = Judge(self.label, _group_of(filled), slices, self.policy, lambda _: filled, None)
+        judge = Decider(self.label, _group_of(filled), slices, self.policy, lambda _: filled, None)
         return judge.decide(gate)
 
     def _decide_versus(self, gate: GateSpec) -> list[GateVerdict] | None:
         baseline = self._baseline(gate)
         if baseline is None or baseline.table is None:
             # Without a table nothing is compared: what that means is known before the first cell.
-            return Judge(
+            return Decider(
                 self.label, self.group(high=True), {}, self.policy, lambda _: self.table, self.baseline_of
             ).decide(gate)
         if gate.no_new_failures:

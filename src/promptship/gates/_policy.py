@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from promptship.domain import GateSpec, parse_gate
 from promptship.errors import SourceError, UsageError, did_you_mean
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Policy", "load_policy"]
 
-_KEYS = ("promptship", "description", "gates", "max_error_rate", "min_scored", "on_inconclusive", "no_baseline")
+_KEYS = (
+    "promptship",
+    "description",
+    "gates",
+    "max_error_rate",
+    "min_scored",
+    "on_inconclusive",
+    "no_baseline",
+    "judges",
+)
 _KINDS = ("threshold", "baseline")
 _CHOICES = ("observed", "pass", "warn", "fail")
 
@@ -33,6 +42,8 @@ class Policy:
         threshold_inconclusive: What an inconclusive threshold does where the gate itself says nothing.
         baseline_inconclusive: What an inconclusive gate against a baseline does.
         no_baseline: What a gate does that has nothing to compare with; None leaves it to the gate.
+        judges: `admitted` fails a gate that depends on a judge without a card, or that its card does not admit there;
+            `any` takes every judge.
     """
 
     gates: tuple[GateSpec, ...] = ()
@@ -41,6 +52,7 @@ class Policy:
     threshold_inconclusive: OnInconclusive = "observed"
     baseline_inconclusive: OnInconclusive = "warn"
     no_baseline: Outcome | None = None
+    judges: Literal["any", "admitted"] = "any"
 
 
 def load_policy(path: Path) -> Policy:
@@ -88,6 +100,7 @@ class _Reader:
             threshold_inconclusive=self._choice(asked, ("on_inconclusive", "threshold"), _CHOICES, "observed"),
             baseline_inconclusive=self._choice(asked, ("on_inconclusive", "baseline"), _CHOICES, "warn"),
             no_baseline=self._choice(value, ("no_baseline",), _CHOICES[1:], None),
+            judges=self._choice(value, ("judges",), ("any", "admitted"), "any"),
         )
 
     def _gates(self, values: Any) -> list[GateSpec]:

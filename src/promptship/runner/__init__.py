@@ -14,11 +14,12 @@ from promptship.runner._progress import Progress, StopSignal
 from promptship.runner._run import Run
 from promptship.runner._runs import DamagedRun, filter_runs, find_run, list_damaged_runs, list_runs, remove_run
 from promptship.runner._summary import summarize
-from promptship.runner._table import CaseTable, OutcomeCode
+from promptship.runner._table import CaseTable, JudgedCells, OutcomeCode
 
 __all__ = [
     "CaseTable",
     "DamagedRun",
+    "JudgedCells",
     "OutcomeCode",
     "PartialRun",
     "Progress",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
-    from promptship.domain import RunManifest
+    from promptship.domain import CardMark, RunManifest
     from promptship.runner._codec import CaseFacts
     from promptship.runner._columns import Columns
 
-__all__ = ["CaseTable", "OutcomeCode", "build_table"]
+__all__ = ["CaseTable", "JudgedCells", "OutcomeCode", "build_table"]
 
 
 class OutcomeCode(IntEnum):
@@ -27,6 +27,44 @@ class OutcomeCode(IntEnum):
     FAILED = ord("f")
     ERROR = ord("e")
     UNSCORED = ord("u")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedCells:
+    """What a judge that has been measured says of each cell, and what people say of some.
+
+    Attributes:
+        name: The judge's, as its card states it.
+        verdicts: 1 for good, 0 for bad, NaN where it abstained; shape (n, repeats).
+        labels: Likewise what people say; NaN where nobody did.
+        weights: How many outputs a label stands for; 1 where there is none.
+        lost: Whether another check that a case needs has failed the cell.
+        marks: Labelled outputs that are none of these.
+        is_required: Whether a case needs the judge to pass.
+    """
+
+    name: str
+    verdicts: ndarray
+    labels: ndarray
+    weights: ndarray
+    lost: ndarray
+    marks: tuple[CardMark, ...] = ()
+    is_required: bool = True
+
+    def take(self, places: ndarray) -> JudgedCells:
+        """Return the rows at these places."""
+        return replace(
+            self,
+            verdicts=self.verdicts[places],
+            labels=self.labels[places],
+            weights=self.weights[places],
+            lost=self.lost[places],
+        )
+
+    def where(self, tag: tuple[str, str]) -> JudgedCells:
+        """Return it with the labelled outputs of one slice; its rows are left to `take`."""
+        name, value = tag
+        return replace(self, marks=tuple(mark for mark in self.marks if mark.tags.get(name) == value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +80,7 @@ class CaseTable:
         metrics: By name, NaN for what is not known; shape (n, repeats). `pass_rate` is 1 for a cell that passed and 0
             for one that failed; `latency_s` and `cost_usd` are the target's, as if nothing had been cached; the rest
             are scorers.
+        judged: What is known of the judges among the scorers, by scorer; empty until somebody looked for labels.
     """
 
     case_ids: tuple[str, ...]
@@ -49,6 +88,7 @@ class CaseTable:
     tags: tuple[Mapping[str, str], ...]
     outcomes: ndarray
     metrics: Mapping[str, ndarray]
+    judged: Mapping[str, JudgedCells] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.case_ids)
@@ -86,6 +126,7 @@ class CaseTable:
             tags=tuple(self.tags[row] for row in rows),
             outcomes=self.outcomes[places],
             metrics={name: values[places] for name, values in self.metrics.items()},
+            judged={name: cells.take(places) for name, cells in self.judged.items()},
         )
 
     def keep(self, case_ids: Collection[str]) -> CaseTable:
@@ -101,7 +142,8 @@ class CaseTable:
         if tag is None:
             return self
         name, value = tag
-        return self.take([row for row, tags in enumerate(self.tags) if tags.get(name) == value])
+        table = self.take([row for row, tags in enumerate(self.tags) if tags.get(name) == value])
+        return replace(table, judged={scorer: cells.where(tag) for scorer, cells in table.judged.items()})
 
     def pair(self, other: CaseTable) -> tuple[CaseTable, CaseTable]:
         """Return the rows that both tables have, of both, in this table's order."""
