@@ -1,9 +1,11 @@
 """A fast OpenAI-compatible server on loopback whose answers depend on the last message alone.
 
     python benchmarks/mock_server.py --latency-ms 20
+    python benchmarks/mock_server.py --latency-ms 50 200 --answer '{"verdict": "yes"}'
 
 Prints its port, serves until its standard input closes (or after an hour), and counts what it saw: GET /stats.
-The answer to a message is {"case": "<first case-NNNNNN in it>", "h": "<crc32>", "answer": "<its last 80 characters>"}.
+The answer to a message is {"case": "<first case-NNNNNN in it>", "h": "<crc32>", "answer": "<its last 80 characters>"},
+unless one is given for requests that demand a schema. Between two latencies each request has its own, by its digest.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import asyncio
 import re
 import sys
+import time
 import zlib
 from typing import Any
 
@@ -36,18 +39,43 @@ class Stats:
         self.in_flight = 0
         self.peak = 0
         self.seen: set[int] = set()
+        self._began: float | None = None
+        self._changed = 0.0
+        self._area = 0.0
 
-    def as_json(self) -> dict[str, int]:
-        """Return the counts; `repaid` are requests for a message that was asked for before."""
-        return {"requests": self.requests, "peak_in_flight": self.peak, "repaid": self.requests - len(self.seen)}
+    def count(self, change: int) -> None:
+        """Note a request that came (1) or was answered (-1)."""
+        now = time.perf_counter()
+        if self._began is None:
+            self._began = self._changed = now
+        self._area += self.in_flight * (now - self._changed)
+        self._changed = now
+        self.in_flight += change
+        self.peak = max(self.peak, self.in_flight)
+
+    def as_json(self) -> dict[str, float]:
+        """Return the counts.
+
+        `repaid` are requests for a message that was asked for before; `busy_s` are the seconds from the first request
+        to the last answer, and `mean_in_flight` is over these.
+        """
+        busy_s = 0.0 if self._began is None else self._changed - self._began
+        return {
+            "requests": self.requests,
+            "peak_in_flight": self.peak,
+            "repaid": self.requests - len(self.seen),
+            "busy_s": round(busy_s, 4),
+            "mean_in_flight": round(self._area / busy_s, 3) if busy_s else 0.0,
+        }
 
 
 class Connection(asyncio.Protocol):
     """One keep-alive connection; requests on it are answered one after the other."""
 
-    def __init__(self, stats: Stats, latency_s: float) -> None:
+    def __init__(self, stats: Stats, latency_s: tuple[float, float], answer: str | None) -> None:
         self._stats = stats
         self._latency_s = latency_s
+        self._own = answer
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -80,14 +108,16 @@ class Connection(asyncio.Protocol):
         text = orjson.loads(body)["messages"][-1]["content"]
         stats = self._stats
         stats.requests += 1
-        stats.in_flight += 1
-        stats.peak = max(stats.peak, stats.in_flight)
-        stats.seen.add(hash(text))
-        asyncio.get_running_loop().call_later(self._latency_s, self._answer, text)
+        stats.count(1)
+        stats.seen.add(hash(body))
+        least, most = self._latency_s
+        share = zlib.crc32(body) / 2**32
+        own = self._own if b'"response_format"' in body else None
+        asyncio.get_running_loop().call_later(least + share * (most - least), self._answer, text, own)
 
-    def _answer(self, text: str) -> None:
-        self._stats.in_flight -= 1
-        content = answer_to(text)
+    def _answer(self, text: str, own: str | None) -> None:
+        self._stats.count(-1)
+        content = answer_to(text) if own is None else own
         usage = {"prompt_tokens": len(text) // 4, "completion_tokens": len(content) // 4}
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}
         whole = {
@@ -106,11 +136,11 @@ class Connection(asyncio.Protocol):
             self._transport.write(head + payload)
 
 
-async def serve(latency_s: float) -> None:
+async def serve(latency_s: tuple[float, float], answer: str | None) -> None:
     """Serve until standard input closes."""
     loop = asyncio.get_running_loop()
     stats = Stats()
-    server = await loop.create_server(lambda: Connection(stats, latency_s), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(lambda: Connection(stats, latency_s, answer), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.wait_for(loop.run_in_executor(None, sys.stdin.read), LONGEST_LIFE_S)
 
@@ -118,11 +148,13 @@ async def serve(latency_s: float) -> None:
 def main() -> None:
     """Parse the command line and serve."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--latency-ms", type=float, default=20)
+    parser.add_argument("--latency-ms", type=float, nargs="+", default=[20])
+    parser.add_argument("--answer", help="to every request with a schema")
     options = parser.parse_args()
     import uvloop
 
-    uvloop.run(serve(options.latency_ms / 1000))
+    least, most = min(options.latency_ms) / 1000, max(options.latency_ms) / 1000
+    uvloop.run(serve((least, most), options.answer))
 
 
 if __name__ == "__main__":
