@@ -25,9 +25,11 @@ from promptship.evaluation import (
     diff_prompts,
     estimate_plan,
     find_baselines,
+    judge_run,
     mutate_prompt,
     open_base,
     prepare_evaluation,
+    prepare_rescoring,
     project_cards,
     run_evaluation,
     versus_of,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from promptship.domain import PromptDiff, PromptVersion, Score, Verdict
-    from promptship.evaluation import DiffLevel, MutantResult
+    from promptship.evaluation import DiffLevel, MutantResult, Rescoring
     from promptship.gates import Baseline
     from promptship.models import PullProgress
     from promptship.prompts import Mutation
@@ -225,6 +227,32 @@ class Workspace:
         """
         prepared = await asyncio.to_thread(self.prepare, evalset, options, recorded_for=recorded_for)
         return await run_evaluation(self.project, prepared, options, on_progress=on_progress, stop=stop)
+
+    async def rescore(
+        self,
+        rescoring: Rescoring,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        stop: StopSignal | None = None,
+    ) -> Run:
+        """Score a run's outputs anew and decide its gates; a new run is made, the old one stays.
+
+        Args:
+            rescoring: What `prepare_rescoring` found right.
+            on_progress: Told how far it is.
+            stop: Ends it early; what is done is kept.
+
+        Raises:
+            InfrastructureError: A judge could not be asked; the same call goes on from there.
+            BudgetExceededError: The next call could cost too much; likewise.
+        """
+        run = await run_evaluation(self.project, rescoring.prepared, EvalOptions(), on_progress=on_progress, stop=stop)
+        run.save_verdict(judge_run(self.project, run))
+        return run
+
+    def prepare_rescoring(self, run: Run, *, calls: bool = True) -> Rescoring:
+        """See `promptship.evaluation.prepare_rescoring`."""
+        return prepare_rescoring(self.project, run, self.open_instruments(), calls=calls)
 
     async def find_baselines(
         self,

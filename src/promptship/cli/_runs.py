@@ -1,4 +1,4 @@
-"""`promptctl runs list | show | open | export | rm`: stored runs."""
+"""`promptctl runs list | show | rescore | open | export | rm`: stored runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import typer
 from promptship.cli._console import note, open_workspace, print_json, print_table, terminal_width, wants_color
 
 if TYPE_CHECKING:
+    from promptship.assembly import Workspace
+    from promptship.evaluation import Rescoring
     from promptship.project import Project
+    from promptship.runner import Run
 
 __all__ = ["app"]
 
@@ -77,6 +80,62 @@ def show(
         return
     text = render_terminal([found], color=wants_color(), width=terminal_width(), failures=failures)
     sys.stdout.write(text)
+
+
+@app.command()
+def rescore(
+    context: typer.Context,
+    run: _Run = "last",
+    *,
+    no_call: Annotated[bool, typer.Option("--no-call", help="Refuse where a judge would have to be asked.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and stop.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Score a run's outputs anew by its evalset as it is now, into a new run.
+
+    No output is made again. Judges that were asked the same before are not asked again: another threshold, weight or
+    reducer makes other scores of their votes. The exit code is the verdict, as for eval.
+    """
+    from promptship.gates import exit_code_of
+    from promptship.report import render_json, render_terminal
+    from promptship.runner import find_run
+
+    workspace = open_workspace(context)
+    rescoring = workspace.prepare_rescoring(find_run(workspace.project.runs_dir, run), calls=not no_call)
+    asks = ", ".join(f"{name} about {count:,} answers" for name, count in rescoring.asks.items())
+    note(
+        f"{rescoring.kept:,} scores of judges stay, {rescoring.from_votes:,} are made anew of their votes; "
+        f"asked: {asks or 'nobody'}"
+    )
+    if dry_run:
+        return
+    found = _rescore(workspace, rescoring)
+    if as_json:
+        print_json(render_json([found], cases=False))
+    else:
+        sys.stdout.write(render_terminal([found], color=wants_color(), width=terminal_width()))
+    if found.verdict is not None:
+        raise typer.Exit(exit_code_of(found.verdict))
+
+
+def _rescore(workspace: Workspace, rescoring: Rescoring) -> Run:
+    from promptship.cli._progress import open_progress
+    from promptship.runner import StopSignal, run_blocking
+
+    stop = StopSignal()
+
+    async def work() -> Run:
+        async with workspace:
+            with open_progress(1) as progress:
+                workspace.on_pull = progress.pull
+                progress.start(rescoring.prepared.evalset, rescoring.prepared.plan.cells)
+                return await workspace.rescore(rescoring, on_progress=progress.update, stop=stop)
+
+    try:
+        return run_blocking(work, stop=stop)
+    except KeyboardInterrupt:
+        note("interrupted: every finished call is kept; the same command goes on from there")
+        raise
 
 
 @app.command("open")

@@ -160,6 +160,7 @@ class RunManifest:
         note: For people.
         skipped: Cells that were not run because the verdict was certain without them.
         judges: Digests of the judges among the scorers, by scorer name.
+        asked: Digests of what they ask, for those whose scores keep the votes they were made of.
         format: Version of the files of a run.
     """
 
@@ -186,6 +187,7 @@ class RunManifest:
     note: str = ""
     skipped: int = 0
     judges: Mapping[str, str] = field(default_factory=dict)
+    asked: Mapping[str, str] = field(default_factory=dict)
     format: int = 1
 
 

@@ -27,6 +27,7 @@ from promptship.evaluation._lint import LintReport, lint_prompts
 from promptship.evaluation._mutate import MutantResult, mutate_prompt, plan_mutants
 from promptship.evaluation._power import GatePower, compute_power
 from promptship.evaluation._python_target import TargetContext
+from promptship.evaluation._rescore import Rescoring, prepare_rescoring
 from promptship.evaluation._status import PromptStatus, compute_status
 from promptship.evaluation._verdict import find_quarantined
 
@@ -48,6 +49,7 @@ __all__ = [
     "ProjectInstruments",
     "ProjectPrompts",
     "PromptStatus",
+    "Rescoring",
     "TargetContext",
     "baseline_of_run",
     "call_prompt",
@@ -71,6 +73,7 @@ __all__ = [
     "plan_mutants",
     "prepare_call",
     "prepare_evaluation",
+    "prepare_rescoring",
     "project_cards",
     "render_prior",
     "require_scored",

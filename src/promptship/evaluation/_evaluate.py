@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from promptship.runner import Progress, StopSignal
     from promptship.scorers import CheckedScorer
 
-__all__ = ["EvalOptions", "PreparedEvaluation", "prepare_evaluation", "run_evaluation"]
+__all__ = [
+    "EvalOptions",
+    "OwnScorers",
+    "PreparedEvaluation",
+    "load_versions",
+    "open_context",
+    "prepare_evaluation",
+    "run_evaluation",
+]
 
 _MOST_PROBLEMS = 20
 # A template that fails for every case is found by the first few; rendering all of them twice would double the work.
@@ -122,18 +130,16 @@ def prepare_evaluation(
     _refuse_odd_options(evalset, options)
     if options.holdout:
         evalset = evalset.held_out()
-    versions = _load_versions(project, evalset, options)
+    versions = load_versions(project, evalset, options)
     variants = tuple(_variant(evalset, version, open_hub) for version in versions)
     targets = tuple(_build_target(project, evalset, version, open_hub) for version in versions)
-    context = replace(
-        _scorer_context(project, evalset, versions), instruments=instruments, prompts=ProjectPrompts(project)
-    )
+    context = open_context(project, evalset, versions, instruments)
     scorers = tuple(build_scorer(spec, context) for spec in evalset.spec.scorers)
     names = [scorer.name for scorer in scorers]
     check_gates(evalset.spec.gates, names, path=evalset.spec.path)
     selection = _selection(project, evalset, options)
     cases = _Cases(evalset, selection)
-    own = _OwnScorers(context)
+    own = OwnScorers(context)
     count, tags = _check_cases(cases, targets, scorers, own)
     check_gates(evalset.spec.gates, names, path=evalset.spec.path, tags=tags if selection == Selection() else None)
     plan = RunPlan(
@@ -242,7 +248,7 @@ class _Cases:
             look(case)
 
 
-class _OwnScorers:
+class OwnScorers:
     """Builds the scorers that single cases have of their own."""
 
     def __init__(self, context: ScorerContext) -> None:
@@ -275,7 +281,13 @@ def _refuse_odd_options(evalset: Evalset, options: EvalOptions) -> None:
         )
 
 
-def _load_versions(project: Project, evalset: Evalset, options: EvalOptions) -> tuple[PromptVersion | None, ...]:
+def load_versions(project: Project, evalset: Evalset, options: EvalOptions) -> tuple[PromptVersion | None, ...]:
+    """Load the versions that an evalset, or the command, puts under test; one None for a target without a prompt.
+
+    Raises:
+        ReferenceNotFoundError: There is no such prompt.
+        SourceError: A prompt is wrong.
+    """
     if options.versions:
         return options.versions
     patterns = options.prompts or evalset.spec.prompts
@@ -330,12 +342,23 @@ def _beside(project: Project, evalset: Evalset, location: str) -> Path:
     return (project.root / evalset.spec.path).parent / location
 
 
-def _scorer_context(project: Project, evalset: Evalset, versions: tuple[PromptVersion | None, ...]) -> ScorerContext:
+def open_context(
+    project: Project,
+    evalset: Evalset,
+    versions: tuple[PromptVersion | None, ...],
+    instruments: Instruments | None,
+) -> ScorerContext:
+    """Return what the scorers of an evalset may know and open.
+
+    Raises:
+        UsageError: A scorer refers to the output schema, in which the prompts differ.
+    """
     closures = [version.closure for version in versions if version is not None]
     _refuse_mixed_schemas(evalset, closures)
+    known = ScorerContext(project_root=project.root, instruments=instruments, prompts=ProjectPrompts(project))
     if not closures:
-        return ScorerContext(project_root=project.root)
-    return ScorerContext(output_schema=closures[0].output.schema, tools=closures[0].tools, project_root=project.root)
+        return known
+    return replace(known, output_schema=closures[0].output.schema, tools=closures[0].tools)
 
 
 def _refuse_mixed_schemas(evalset: Evalset, closures: list[Closure]) -> None:
@@ -364,7 +387,7 @@ def _selection(project: Project, evalset: Evalset, options: EvalOptions) -> Sele
 
 
 def _check_cases(
-    cases: _Cases, targets: tuple[Target, ...], scorers: tuple[CheckedScorer, ...], own: _OwnScorers
+    cases: _Cases, targets: tuple[Target, ...], scorers: tuple[CheckedScorer, ...], own: OwnScorers
 ) -> tuple[int, set[tuple[str, str]]]:
     """Count the cases, collect their tags, and find every case that no call could make right."""
     renderers = [target.renderer for target in targets if isinstance(target, PromptTarget)]
@@ -406,7 +429,7 @@ def _problem_of(
     case: Case,
     renderers: list[Renderer],
     scorers: tuple[CheckedScorer, ...],
-    own: _OwnScorers,
+    own: OwnScorers,
     *,
     render: bool,
 ) -> Problem | None:

@@ -71,6 +71,7 @@ def new_manifest(
         experiment=plan.experiment,
         note=plan.note,
         judges=plan.judges,
+        asked=plan.asked,
         format=_FORMAT,
     )
 

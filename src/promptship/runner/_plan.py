@@ -85,6 +85,12 @@ class RunPlan:
         return {name: digest for name, digest in digests.items() if digest}
 
     @cached_property
+    def asked(self) -> dict[str, str]:
+        """Digests of what the judges among the scorers ask, by name; votes hold as long as they stay."""
+        digests = {scorer.name: getattr(scorer, "asked", "") for scorer in self.scorers}
+        return {name: digest for name, digest in digests.items() if digest}
+
+    @cached_property
     def scoring_digest(self) -> Digest:
         """Digest of everything that decides the scores: the scorers as written, and what their judges are."""
         written = self.spec.scoring_digest()

@@ -46,6 +46,11 @@ class CheckedScorer(Scorer, Protocol):
         """Digest of the judge that its scores cite; "" for a scorer that asks no model."""
         ...
 
+    @property
+    def asked(self) -> str:
+        """Digest of what is asked: votes of scorers with the same one can be exchanged; "" where there are no votes."""
+        ...
+
     def rescore(self, score: Score) -> Score | None:
         """Make a stored score anew from its votes under this scorer's threshold and weights; nothing is called.
 
@@ -145,6 +150,11 @@ class _BoundScorer:
         """See `CheckedScorer.judge`."""
         return self.criterion.judge
 
+    @property
+    def asked(self) -> str:
+        """See `CheckedScorer.asked`."""
+        return self.criterion.asked
+
     def rescore(self, score: Score) -> Score | None:
         """See `CheckedScorer.rescore`."""
         return self.criterion.rescore(score) if score.votes else None
@@ -157,6 +167,7 @@ class _Negated(Criterion):
         self._inner = inner
         self._base = base
         self.judge = inner.judge
+        self.asked = inner.asked
 
     def score(self, item: ScoreInput) -> Score | Awaitable[Score]:
         """See `Criterion.score`."""

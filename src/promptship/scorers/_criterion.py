@@ -154,6 +154,9 @@ class Criterion(ABC):
     judge: str = ""
     """Digest of the judge that its scores cite; "" for a criterion that asks no model."""
 
+    asked: str = ""
+    """Digest of what is asked, whatever becomes of the votes; "" for a criterion whose scores have none."""
+
     @abstractmethod
     def score(self, item: ScoreInput) -> Score | Awaitable[Score]:
         """Score one output.

@@ -168,16 +168,36 @@ class JudgeKit:
 
 
 def build_ruling(
-    combine: Callable[[Sequence[Any]], Combined], bounds: Bounds, judge: JudgeSpec, definition: str
+    combine: Callable[[Sequence[Any]], Combined],
+    bounds: Bounds,
+    judge: JudgeSpec,
+    definition: str,
+    *,
+    asked: str | None = None,
 ) -> Ruling:
-    """Return the ruling of a stated judge, its calibration ready to be applied."""
+    """Return the ruling of a stated judge, its calibration ready to be applied.
+
+    Args:
+        combine: Makes one figure of the votes.
+        bounds: Decide by it.
+        judge: What is stated.
+        definition: What is computed.
+        asked: Digest of what is asked, where the judge itself does not say; None to take it from there.
+    """
     calibration = None
     if judge.calibration is not None:
         # Here and not above: numpy comes with it.
         from promptship.stats import Calibration
 
         calibration = Calibration.from_json(judge.calibration)
-    return Ruling(combine=combine, bounds=bounds, judge=judge.digest(), definition=definition, calibration=calibration)
+    return Ruling(
+        combine=combine,
+        bounds=bounds,
+        judge=judge.digest(),
+        asked=judge.asked() if asked is None else asked,
+        definition=definition,
+        calibration=calibration,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +234,7 @@ class JudgedCriterion(Criterion):
         self._look = look
         self._claims = claims
         self.judge = ruling.judge
+        self.asked = ruling.asked
 
     def score(self, item: ScoreInput) -> Awaitable[Score]:
         """See `Criterion.score`."""

@@ -79,6 +79,7 @@ class _GEval(Criterion):
         self._shared = shared
         self._input = name
         self.judge = ruling.judge
+        self.asked = ruling.asked
         if self._is_open:
             short = all(one.is_short for one in ratings)
             local = asked.config.model.startswith("local/")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from promptship.domain import digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from promptship.domain import Digest, JsonObject, JsonValue
 
 __all__ = ["JudgeSpec"]
@@ -40,6 +42,25 @@ class JudgeSpec:
     calibration: JsonObject | None = None
     threshold: JsonValue = None
 
+    def asked(self, members: Sequence[str] = ()) -> Digest:
+        """Return the digest of what is asked alone: judges that differ elsewhere make other scores of the same votes.
+
+        Args:
+            members: What the judges it is made of ask.
+        """
+        listed: list[JsonValue] = list(members)
+        return digest_of(
+            {
+                "asked": _FLOW,
+                "type": self.type,
+                "prompts": self.prompts,
+                "rubric": _without_weights(self.rubric),
+                "policy": self.policy,
+                "params": {} if members else self.params,
+                "members": listed,
+            }
+        )
+
     def digest(self) -> Digest:
         """Return the digest that every score of the judge cites."""
         members: list[JsonValue] = list(self.members)
@@ -56,3 +77,12 @@ class JudgeSpec:
                 "threshold": self.threshold,
             }
         )
+
+
+def _without_weights(rubric: JsonValue) -> JsonValue:
+    """Return a rubric as it is asked: how much each answer counts is decided afterwards."""
+    if isinstance(rubric, list):
+        return [_without_weights(one) for one in rubric]
+    if isinstance(rubric, dict):
+        return {key: _without_weights(one) for key, one in rubric.items() if key != "weight"}
+    return rubric

@@ -37,7 +37,9 @@ def _build_panel(spec: ScorerSpec, context: ScorerContext) -> Criterion:
         threshold=None if reducer in _COUNTING else bounds.as_json(),
     )
     combine = partial(reduce_votes, weights=weights, reducer=reducer)
-    return PanelCriterion(members, build_ruling(combine, bounds, judge, f"panel[{reducer}-{len(members)}]"))
+    definition = f"panel[{reducer}-{len(members)}]"
+    ruling = build_ruling(combine, bounds, judge, definition, asked=judge.asked([member.asked for member in members]))
+    return PanelCriterion(members, ruling)
 
 
 def _build_cascade(spec: ScorerSpec, context: ScorerContext) -> Criterion:
@@ -47,7 +49,7 @@ def _build_cascade(spec: ScorerSpec, context: ScorerContext) -> Criterion:
         params={"names": [member.scorer.name for member in members]},
         members=tuple(member.digest for member in members),
     )
-    return CascadeCriterion(members, judge.digest())
+    return CascadeCriterion(members, judge.digest(), judge.asked([member.asked for member in members]))
 
 
 _MEMBERS: Final = "the judges, scorers of any type that decide"

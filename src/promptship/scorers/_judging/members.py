@@ -37,6 +37,11 @@ class Member:
     weight: float
     digest: str
 
+    @property
+    def asked(self) -> str:
+        """Digest of what it asks, under its name; of all that it is where it keeps no votes."""
+        return f"{self.scorer.name}:{self.scorer.asked or self.digest}"
+
 
 def build_members(spec: ScorerSpec, context: ScorerContext) -> tuple[Member, ...]:
     """Build the scorers of a panel or cascade.
@@ -173,6 +178,7 @@ class PanelCriterion(Criterion):
         self._members = tuple(members)
         self._ruling = ruling
         self.judge = ruling.judge
+        self.asked = ruling.asked
 
     def score(self, item: ScoreInput) -> Awaitable[Score]:
         """See `Criterion.score`."""
@@ -245,11 +251,13 @@ class CascadeCriterion(Criterion):
     Args:
         members: The judges, the cheapest first.
         digest: Of the whole.
+        asked: Digest of what the members ask.
     """
 
-    def __init__(self, members: Sequence[Member], digest: str) -> None:
+    def __init__(self, members: Sequence[Member], digest: str, asked: str) -> None:
         self._members = tuple(members)
         self.judge = digest
+        self.asked = asked
 
     def score(self, item: ScoreInput) -> Awaitable[Score]:
         """See `Criterion.score`."""

@@ -55,6 +55,7 @@ class _AnswerRelevance(Criterion):
         self._embedder = embedder
         self._count = count
         self.judge = ruling.judge
+        self.asked = ruling.asked
 
     def score(self, item: ScoreInput) -> Awaitable[Score]:
         """See `Criterion.score`."""

@@ -107,6 +107,7 @@ class Ruling:
         combine: Makes one figure of them.
         bounds: Decide by it.
         judge: Digest that the scores cite.
+        asked: Digest of what is asked, whatever becomes of the votes.
         definition: What was computed.
         calibration: Applied before the bounds; None for none.
     """
@@ -114,6 +115,7 @@ class Ruling:
     combine: Callable[[Sequence[Vote]], Combined]
     bounds: Bounds
     judge: str
+    asked: str = ""
     definition: str = ""
     calibration: Calibration | None = None
 
