@@ -72,6 +72,20 @@ from promptship.domain.model_configs import Limits, ModelConfig, Price
 from promptship.domain.names import CaseId, PromptName, Reference, RunId, parse_prompt_name, parse_reference
 from promptship.domain.outputs import Output, Step, Target, VersionUsed
 from promptship.domain.prompts import CLOSURE_FORMAT, Closure, OutputContract, PromptVersion, RenderedPrompt, Trust
+from promptship.domain.registry import (
+    NO_EVENT,
+    Actor,
+    ActorKind,
+    EventKind,
+    LabelState,
+    LedgerEvent,
+    LedgerHead,
+    StoredEvalset,
+    StoredRun,
+    StoredVersion,
+    Tombstone,
+    VersionSource,
+)
 from promptship.domain.runs import (
     CaseOutcome,
     CellError,
@@ -89,7 +103,10 @@ from promptship.domain.scores import Score, ScoreInput, Scorer, Vote
 
 __all__ = [
     "CLOSURE_FORMAT",
+    "NO_EVENT",
     "ROLES",
+    "Actor",
+    "ActorKind",
     "Admission",
     "BehaviourDiff",
     "Branch",
@@ -119,6 +136,7 @@ __all__ = [
     "Embedder",
     "EvalsetKind",
     "EvalsetSpec",
+    "EventKind",
     "EvidenceChange",
     "FieldChange",
     "Finding",
@@ -135,7 +153,10 @@ __all__ = [
     "JudgedItem",
     "Label",
     "LabelSource",
+    "LabelState",
     "LanguageModel",
+    "LedgerEvent",
+    "LedgerHead",
     "Limits",
     "Message",
     "MetricChange",
@@ -171,6 +192,9 @@ __all__ = [
     "SliceChange",
     "Stability",
     "Step",
+    "StoredEvalset",
+    "StoredRun",
+    "StoredVersion",
     "Target",
     "TargetSpec",
     "TextClassifier",
@@ -180,6 +204,7 @@ __all__ = [
     "TokenLogprob",
     "TokenMatch",
     "TokenMatcher",
+    "Tombstone",
     "ToolCall",
     "Totals",
     "Trust",
@@ -187,6 +212,7 @@ __all__ = [
     "Usage",
     "Variant",
     "Verdict",
+    "VersionSource",
     "VersionUsed",
     "Vote",
     "canonical_json",

@@ -21,7 +21,9 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{4,64}")
 _LABEL = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _LONGEST_NAME = 200
 
-ReferenceKind = Literal["working", "path", "git", "version", "label", "digest"]
+_RANGE = re.compile(r"\^[0-9]{1,9}(\.[0-9]{1,9}){0,2}")
+
+ReferenceKind = Literal["working", "path", "git", "version", "label", "digest", "range"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,8 @@ class Reference:
     Attributes:
         kind: `working` is the working tree, `path` a file; the rest say what `selector` is.
         name: The prompt's name, or for `path` the path as written.
-        selector: Git revision, version number, label or digest; "" for `working` and `path`.
+        selector: Git revision, version number, label, digest, or range such as `^2` of semantic versions; "" for
+            `working` and `path`.
     """
 
     kind: ReferenceKind
@@ -92,13 +95,19 @@ def parse_reference(text: str) -> Reference:
         return Reference(kind="working", name=name)
     if selector.startswith("git:") and len(selector) > len("git:"):
         return Reference(kind="git", name=name, selector=selector.removeprefix("git:"))
-    if selector.isascii() and selector.isdigit() and int(selector) > 0:
-        return Reference(kind="version", name=name, selector=selector)
-    if _DIGEST.fullmatch(selector):
-        return Reference(kind="digest", name=name, selector=selector)
-    if _LABEL.fullmatch(selector):
-        return Reference(kind="label", name=name, selector=selector)
+    if kind := _kind_of(selector):
+        return Reference(kind=kind, name=name, selector=selector)
     msg = f"{text!r} is not a reference to a prompt: {selector!r} is no version, label, digest or git revision"
     raise UsageError(
-        msg, hint="write name, name@git:REV, name@7, name@label, name@sha256:…, or a path to a .prompt file"
+        msg, hint="write name, name@git:REV, name@7, name@label, name@^2, name@sha256:…, or a path to a .prompt file"
     )
+
+
+def _kind_of(selector: str) -> ReferenceKind | None:
+    """Return what a selector of a registry is; None where it is none."""
+    if selector.isascii() and selector.isdigit() and int(selector) > 0:
+        return "version"
+    patterns: tuple[tuple[re.Pattern[str], ReferenceKind], ...] = (
+        (_DIGEST, "digest"), (_RANGE, "range"), (_LABEL, "label")
+    )  # fmt: skip
+    return next((kind for pattern, kind in patterns if pattern.fullmatch(selector)), None)

@@ -155,6 +155,11 @@ class CaseSet:
         """Digest of every case, in order, without the content that stands before them."""
         return self._scanned.cases_digest
 
+    def canonical_lines(self) -> Iterator[bytes]:
+        """Yield what `digest` is made of, line by line: the content, then every case; without the line feeds."""
+        yield canonical_json(self._content)
+        yield from map(case_content, self)
+
     def find_problems(self, problems: ProblemList) -> None:
         """Read everything for its problems alone."""
         self._scan(problems)

@@ -131,6 +131,14 @@ class Evalset:
         """
         return self._cases.digest
 
+    def canonical_lines(self) -> Iterator[bytes]:
+        """Return what `digest` is made of: the SHA-256 of these lines, a line feed after each.
+
+        Raises:
+            SourceError: Cases are wrong.
+        """
+        return self._cases.canonical_lines()
+
     @property
     def cases_digest(self) -> Digest:
         """Digest of every case, in order: what `digest` leaves when kind, scorers, gates and target are taken out.
