@@ -10,14 +10,38 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from promptship.scorers._judging.claims import canonicalise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from promptship.domain import FinishReason, JsonObject
     from promptship.scorers._judging.scales import Scale
 
-__all__ = ["AnswerForm", "RationaleOrder", "UnusableAnswerError", "Verdict", "parse_verdict", "refuse_unfinished"]
+__all__ = [
+    "AnswerForm",
+    "Kind",
+    "RationaleOrder",
+    "UnusableAnswerError",
+    "Verdict",
+    "parse_verdict",
+    "refuse_unfinished",
+    "tell_judge",
+]
 
 RationaleOrder = Literal["first", "last", "none"]
+Kind = Literal[
+    "empty",
+    "refusal",
+    "prose",
+    "broken-json",
+    "repeated-key",
+    "wrong-shape",
+    "off-scale",
+    "truncated",
+    "filtered",
+    "invented-quote",
+    "contradiction",
+    "echo",
+]
+"""What keeps an answer from being a verdict: the category of its vote."""
 
 _FENCED: Final = re.compile(r"```(?:json)?\s*\n(?P<body>.*?)\n?```", re.DOTALL | re.IGNORECASE)
 _THOUGHT: Final = re.compile(r"<think>.*?</think>", re.DOTALL)
@@ -26,6 +50,20 @@ _REFUSAL: Final = re.compile(
     r"as an ai\b|es tut mir leid|ich kann (?:das|dabei|diese|hier)?\s*(?:leider )?nicht|lo siento|no puedo)",
     re.IGNORECASE,
 )
+_TOLD: Final[Mapping[Kind, str]] = {
+    "empty": "it was empty",
+    "refusal": "it was a refusal",
+    "prose": "there was text outside of the JSON object",
+    "broken-json": "it was not one whole JSON object",
+    "repeated-key": "a key stood in it twice",
+    "wrong-shape": "a key was missing, was one too many, or held something else than it has to",
+    "off-scale": "its verdict is none of those allowed",
+    "truncated": "it was cut off before its end; be brief",
+    "filtered": "it was held back by a content filter",
+    "invented-quote": "it quotes a passage that does not stand there; quote letter by letter",
+    "contradiction": "its reasons state another verdict than it gives",
+    "echo": "it was copied from the text to judge; judge that text yourself",
+}
 _LONGEST_ANSWER: Final = 100_000
 _MOST_QUOTES: Final = 50
 
@@ -34,12 +72,11 @@ class UnusableAnswerError(Exception):
     """An answer that is no verdict.
 
     Args:
-        kind: The category of its vote: `empty`, `refusal`, `prose`, `broken-json`, `repeated-key`, `wrong-shape`,
-            `off-scale`, `truncated`, `filtered`, `invented-quote`, `contradiction`, `echo`.
-        reason: What is wrong, as the judge is told when it is asked once more.
+        kind: What it is instead.
+        reason: What is wrong, for a person.
     """
 
-    def __init__(self, kind: str, reason: str) -> None:
+    def __init__(self, kind: Kind, reason: str) -> None:
         super().__init__(reason)
         self.kind = kind
 
@@ -115,6 +152,15 @@ class AnswerForm:
         return f"Answer with one JSON object and no other text. Its keys, in this order, each exactly once:\n{lines}"
 
 
+def tell_judge(kind: Kind) -> str:
+    """Return what a judge is told that is asked once more.
+
+    It repeats nothing of the answer: what the judge wrote may be what the text under judgement made it write, and would
+    come back to it as a word of ours.
+    """
+    return f"That cannot be used: {_TOLD[kind]}."
+
+
 def refuse_unfinished(finish_reason: FinishReason) -> None:
     """Refuse an answer that the model did not end by itself.
 
@@ -122,7 +168,7 @@ def refuse_unfinished(finish_reason: FinishReason) -> None:
         UnusableAnswerError: It was cut off, or held back by a filter.
     """
     if finish_reason == "length":
-        raise UnusableAnswerError("truncated", "the answer was cut off before its end; be brief")
+        raise UnusableAnswerError("truncated", "the answer was cut off before its end")
     if finish_reason == "content_filter":
         raise UnusableAnswerError("filtered", "the answer was held back by a content filter")
 
@@ -160,8 +206,9 @@ def _parse_object(body: str) -> dict[str, Any]:
         raise UnusableAnswerError("prose", f"the answer has {len(body)} characters")
     if not body.startswith("{"):
         refused = _REFUSAL.search(body[:400]) is not None
-        kind, what = ("refusal", "a refusal") if refused else ("prose", "text outside of a JSON object")
-        raise UnusableAnswerError(kind, f"the answer was {what}")
+        if refused:
+            raise UnusableAnswerError("refusal", "the answer was a refusal")
+        raise UnusableAnswerError("prose", "the answer was text outside of a JSON object")
     try:
         found = json.loads(body, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from promptship.domain import CompletionRequest, Message, Vote
-from promptship.scorers._judging.answers import AnswerForm, UnusableAnswerError, parse_verdict, refuse_unfinished
+from promptship.scorers._judging.answers import (
+    AnswerForm,
+    UnusableAnswerError,
+    parse_verdict,
+    refuse_unfinished,
+    tell_judge,
+)
 from promptship.scorers._judging.claims import canonicalise, find_invented_quote
 from promptship.scorers._judging.contradictions import stated_label
 
@@ -98,7 +104,7 @@ class AskedModel:
         self, question: Question, request: CompletionRequest, first: Response, error: UnusableAnswerError
     ) -> Answered:
         said = Message(role="assistant", content=first.text or "(nothing)")
-        told = Message(role="user", content=f"That cannot be used: {error}.\n\n{question.form.text()}")
+        told = Message(role="user", content=f"{tell_judge(error.kind)}\n\n{question.form.text()}")
         second = await self.model.complete(replace(request, messages=(*request.messages, said, told)))
         cost = paid(first) + paid(second)
         try:
@@ -141,11 +147,12 @@ def _read(response: Response, question: Question) -> Verdict:
     verdict = parse_verdict(response.text, question.form)
     if question.form.constrained:
         return verdict
-    _refuse_echo(response.text, question.sources)
+    stated = stated_label(verdict.rationale, question.form.scale) if verdict.rationale else None
+    # Reasons that name no verdict may well be a sentence of what was judged; those that do were written into it.
+    _refuse_echo((response.text, verdict.rationale if stated else ""), question.sources)
     invented = find_invented_quote(verdict.evidence, question.sources) if verdict.evidence else None
     if invented is not None:
         raise UnusableAnswerError("invented-quote", f"the quoted passage {invented[:80]!r} does not stand there")
-    stated = stated_label(verdict.rationale, question.form.scale) if verdict.rationale else None
     if stated not in {None, verdict.label}:
         raise UnusableAnswerError(
             "contradiction", f"the rationale states the verdict {stated!r}, the verdict is {verdict.label!r}"
@@ -153,11 +160,21 @@ def _read(response: Response, question: Question) -> Verdict:
     return verdict
 
 
-def _refuse_echo(text: str, sources: Sequence[str]) -> None:
-    """Refuse an answer that was copied from the text under judgement: there its author has written the verdict."""
-    said = canonicalise(text)
-    if len(said) >= _LEAST_ECHO and any(said in canonicalise(source) for source in sources):
-        raise UnusableAnswerError("echo", "the answer was copied from the text to judge; judge it yourself")
+def _refuse_echo(texts: Sequence[str], sources: Sequence[str]) -> None:
+    """Refuse an answer that was copied from the text under judgement: there its author has written the verdict.
+
+    Args:
+        texts: The answer, and its reasons.
+        sources: What was judged.
+    """
+    said = [one for one in map(_letters, texts) if len(one) >= _LEAST_ECHO]
+    if any(one in source for source in map(_letters, sources) for one in said):
+        raise UnusableAnswerError("echo", "the answer was copied from the text to judge")
+
+
+def _letters(text: str) -> str:
+    """Return a text without its spaces: JSON may be written with any."""
+    return canonicalise(text).replace(" ", "")
 
 
 def _voted(question: Question, verdict: Verdict, response: Response, cost_usd: float) -> Answered:

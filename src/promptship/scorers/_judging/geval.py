@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from promptship.domain import CompletionRequest, Message, Vote
 from promptship.errors import BadRequestError, ScorerSetupError
 from promptship.scorers._criterion import Criterion, ScorerExample, ScorerFactory, ScorerInfo, ThresholdInfo
-from promptship.scorers._judging.answers import AnswerForm, UnusableAnswerError, parse_verdict, refuse_unfinished
+from promptship.scorers._judging.answers import (
+    AnswerForm,
+    UnusableAnswerError,
+    parse_verdict,
+    refuse_unfinished,
+    tell_judge,
+)
 from promptship.scorers._judging.asking import Answered, gather_all, paid
 from promptship.scorers._judging.criterion import ASKS, COMMON_PARAMS, one_of, open_kit, whole_number
 from promptship.scorers._judging.expectations import combine_samples, expect, label_chances
@@ -157,7 +163,7 @@ class _GEval(Criterion):
         self, request: CompletionRequest, first: Response, error: UnusableAnswerError
     ) -> tuple[Response, float]:
         said = Message(role="assistant", content=first.text or "(nothing)")
-        told = Message(role="user", content=f"That cannot be used: {error}. Answer with the number and nothing else.")
+        told = Message(role="user", content=f"{tell_judge(error.kind)} Answer with the number and nothing else.")
         second = await self._asked.model.complete(replace(request, messages=(*request.messages, said, told)))
         return second, paid(second)
 
