@@ -43,7 +43,36 @@ def test_nothing_asked_is_nothing_run():
     assert log == []
 
 
-def test_an_error_is_told_to_those_of_the_batch_and_the_next_is_answered():
+def test_an_item_that_cannot_be_run_costs_its_neighbours_nothing():
+    batcher = make([], most_rows=8)
+
+    async def work():
+        asked = [batcher.run([text]) for text in ("a", "bad", "c", "d", "e")]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(work())
+    assert [one for one in found if not isinstance(one, ModelError)] == [["A"], ["C"], ["D"], ["E"]]
+    assert isinstance(found[1], ModelError)
+
+
+def test_a_batch_that_is_too_much_at_once_is_halved():
+    sizes = []
+
+    def load():
+        def run(items):
+            sizes.append(len(items))
+            if len(items) > 2:
+                raise RuntimeError("CUDA out of memory")
+            return items
+
+        return run
+
+    assert asyncio.run(Batcher(load, size_of=len, most_rows=8).run(list("abcdefgh"))) == list("abcdefgh")
+    assert max(sizes) == 8
+    assert sizes.count(2) == 4
+
+
+def test_an_error_is_told_to_whoever_asked_and_the_next_is_answered():
     batcher = make([])
 
     async def work():

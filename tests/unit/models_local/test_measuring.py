@@ -253,6 +253,22 @@ async def test_all_who_open_a_model_share_one(nli, tmp_path, monkeypatch):
     assert found == [[{"a": 3.0}]] * 3
 
 
+async def test_half_a_surrogate_pair_is_measured_as_a_question_mark(
+    nli, encoder, embedder_folder, tiny_folder, tmp_path
+):
+    half, mark = "the parcel \ud800", "the parcel ?"
+
+    vectors = await open_embedder(str(embedder_folder), cache_dir=tmp_path).embed([half, mark])
+    rows = await open_classifier(str(nli), cache_dir=tmp_path).classify([(half, mark), (mark, half), (half, None)])
+    matches = await open_token_matcher(str(encoder), cache_dir=tmp_path).match([(half, "red"), (mark, "red")])
+    rated = await open_language_model(str(tiny_folder), cache_dir=tmp_path).likelihood([half, mark])
+
+    assert vectors[0] == pytest.approx(vectors[1], abs=1e-6)
+    assert rows[0] == pytest.approx(rows[1])
+    assert matches[0] == matches[1]
+    assert rated[0].logprob == pytest.approx(rated[1].logprob)
+
+
 def test_an_identity_follows_the_weights_and_not_the_place(nli, tmp_path):
     import shutil
 

@@ -145,13 +145,14 @@ class Batcher(Generic[Item, Result]):
 def _answer(run_batch: Callable[[Sequence[Item]], Sequence[Result]], batch: _Batch[Item, Result]) -> None:
     try:
         found = run_batch([request.items[place] for _, request, place in batch])
-    except BaseException as error:  # noqa: BLE001 - handed to everyone in the batch
-        if _is_out_of_memory(error) and len(batch) > 1:
-            middle = len(batch) // 2
-            _answer(run_batch, batch[:middle])
-            _answer(run_batch, batch[middle:])
-        else:
+    except BaseException as error:  # noqa: BLE001 - handed to whoever asked for the item that is to blame
+        if len(batch) == 1:
             _refuse(batch, error)
+            return
+        # Too much at once, or one item that no model can read: the others in its batch are not to pay for it.
+        middle = len(batch) // 2
+        _answer(run_batch, batch[:middle])
+        _answer(run_batch, batch[middle:])
         return
     for (_, request, place), result in zip(batch, found, strict=True):
         request.put(place, result)
@@ -160,10 +161,6 @@ def _answer(run_batch: Callable[[Sequence[Item]], Sequence[Result]], batch: _Bat
 def _refuse(batch: _Batch[Item, Result], error: BaseException) -> None:
     for _, request, _ in batch:
         request.fail(_as_model_error(error))
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
 
 
 def _as_model_error(error: BaseException) -> BaseException:

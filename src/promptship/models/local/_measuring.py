@@ -60,10 +60,17 @@ def load_embedder(folder: Path) -> Callable[[Sequence[str]], Sequence[NDArray[np
         )
 
     def run(texts: Sequence[str]) -> Sequence[NDArray[np.float32]]:
-        found = model.encode(list(texts), batch_size=len(texts), show_progress_bar=False, convert_to_numpy=True)
+        found = model.encode(
+            list(map(_legible, texts)), batch_size=len(texts), show_progress_bar=False, convert_to_numpy=True
+        )
         return list(found)
 
     return run
+
+
+def _legible(text: str) -> str:
+    """Return a text that a tokenizer can read: half of a surrogate pair, which a model may write, becomes `?`."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def load_token_matcher(folder: Path) -> Callable[[Sequence[tuple[str, str]]], Sequence[TokenMatch]]:
@@ -81,6 +88,7 @@ def load_token_matcher(folder: Path) -> Callable[[Sequence[tuple[str, str]]], Se
     layer, longest = best_layer(model.config), _longest_of(tokenizer, model.config)
 
     def run(pairs: Sequence[tuple[str, str]]) -> Sequence[TokenMatch]:
+        pairs = [(_legible(one), _legible(other)) for one, other in pairs]
         texts = list(dict.fromkeys(text.strip() for pair in pairs for text in pair))
         encoded = tokenizer(
             texts,
@@ -158,8 +166,8 @@ def load_classifier(folder: Path) -> Callable[[Sequence[Pair]], Sequence[Mapping
 
     def run(items: Sequence[Pair]) -> Sequence[Mapping[str, float]]:
         # A tokenizer takes texts or pairs, never both in one batch.
-        texts = [one for one, two in items if two is None]
-        pairs = [(one, two) for one, two in items if two is not None]
+        texts = [_legible(one) for one, two in items if two is None]
+        pairs = [(_legible(one), _legible(two)) for one, two in items if two is not None]
         of_texts = iter(classify(texts, None) if texts else [])
         of_pairs = iter(classify_pairs(pairs) if pairs else [])
         return [next(of_texts if two is None else of_pairs) for _, two in items]
@@ -203,7 +211,7 @@ def load_likelihood(folder: Path) -> Callable[[Sequence[str]], Sequence[TextLike
         sums, counts = [0.0] * len(texts), [0] * len(texts)
         windows = [
             (at, ids, unread)
-            for at, row in enumerate(tokenizer(list(texts))["input_ids"])
+            for at, row in enumerate(tokenizer(list(map(_legible, texts)))["input_ids"])
             for ids, unread in _windows(row, longest)
         ]
         for group in _groups(windows):

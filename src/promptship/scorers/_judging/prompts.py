@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from promptship.errors import ScorerSetupError, did_you_mean
 
 if TYPE_CHECKING:
-    from promptship.domain import Closure, JsonObject, Message, ModelConfig
+    from promptship.domain import Closure, JsonObject, JsonValue, Message, ModelConfig
     from promptship.prompts import PromptDocument
     from promptship.scorers._criterion import ScorerContext
 
@@ -51,8 +51,15 @@ class JudgePrompt:
             InputError: One that it needs is missing.
             RenderError: The template fails on them.
         """
-        taken: JsonObject = {name: value for name, value in inputs.items() if name in self._takes and value is not None}
+        taken = {name: _legible(value) for name, value in inputs.items() if name in self._takes and value is not None}
         return self._renderer.render(taken).messages
+
+
+def _legible(value: JsonValue) -> JsonValue:
+    """Return a value that can be sent: half of a surrogate pair, which a model may have written, becomes `?`."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "replace").decode()
 
 
 def load_judge_prompt(

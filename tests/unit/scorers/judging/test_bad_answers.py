@@ -124,3 +124,9 @@ def test_one_criterion_without_a_verdict_leaves_the_whole_unscored(bench, judged
     assert (score.value, score.passed, score.category) == (None, None, "unscored")
     assert score.reason == "names-the-sum: no usable verdict (prose)"
     assert [vote.value for vote in score.votes] == [1.0, None]
+
+
+def test_a_text_that_no_one_can_send_is_judged_all_the_same(bench, judged, said):
+    model = bench.answers([said("yes")])
+    assert bench.score("llm-rubric", judged("Half a pair: \ud800"), value="Is brief.").passed
+    assert "Half a pair: ?" in model.calls[0].messages[1].text
