@@ -22,9 +22,7 @@ def prompts(
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="One of them; all are listed if none.")] = None,
     *,
-    copy: Annotated[
-        bool, typer.Option("--copy", help="Write it to prompts/judges/NAME.prompt, to change.")
-    ] = False,
+    copy: Annotated[bool, typer.Option("--copy", help="Write it to prompts/judges/NAME.prompt, to change.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show how the project's differs from the package's.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
