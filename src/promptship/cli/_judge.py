@@ -18,6 +18,7 @@ from promptship.cli._console import (
     terminal_width,
 )
 from promptship.cli._judge_prompts import prompts
+from promptship.cli._judge_votes import panel, show_figure, votes
 from promptship.cli._label import label
 from promptship.cli._progress import open_count
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from promptship.assembly import Workspace
-    from promptship.domain import CardFigure, JudgeCard, JudgeFile
+    from promptship.domain import JudgeCard, JudgeFile
     from promptship.judges import (
         CascadePoint,
         JudgeCalibration,
@@ -46,6 +47,8 @@ _FORMATS = ("terminal", "markdown", "json", "html")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure judges against people, and train them.")
 app.command("label")(label)
 app.command("prompts")(prompts)
+app.command("panel")(panel)
+app.command("votes")(votes)
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A judge: evalsets/judges/NAME.yaml.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -118,10 +121,10 @@ def calibrate(
         return
     typer.echo(f"map: {method}; good from {found.threshold:.3g} up; fitted on {found.labels} labelled outputs")
     rows = [
-        ("kappa", *_show(found.kappa)),
-        ("agreement", *_show(found.agreement)),
-        ("calibration error before", *_show(found.error_before)),
-        ("calibration error after", *_show(found.error_after)),
+        ("kappa", *show_figure(found.kappa)),
+        ("agreement", *show_figure(found.agreement)),
+        ("calibration error before", *show_figure(found.error_before)),
+        ("calibration error after", *show_figure(found.error_after)),
     ]
     print_table(("on outputs not seen", "figure", "95 % interval", "n"), rows)
     if found.unscored:
@@ -150,7 +153,7 @@ def compare(
         f"{found.decided} outputs that both decided, {found.only_second} are right in {found.second} alone and "
         f"{found.only_first} in {found.first} alone (exact McNemar p = {found.p_value:.3g})"
     )
-    rows = [(key, *_show(getattr(found, key), sign=True)) for key in ("agreement", "kappa", "coverage")]
+    rows = [(key, *show_figure(getattr(found, key), sign=True)) for key in ("agreement", "kappa", "coverage")]
     print_table(("difference", "figure", "95 % interval", "n"), rows)
 
 
@@ -177,7 +180,7 @@ def cascade(
     rows = [
         (
             f"{point.error:.0%}",
-            *_show(point.agreement)[:2],
+            *show_figure(point.agreement)[:2],
             f"{point.coverage.estimate or 0:.0%}",
             f"{point.cost:.3g}",
             " > ".join(f"{share:.0%}" for share in point.reached),
@@ -316,13 +319,6 @@ def _render_card(file_format: str, found: JudgeCard) -> bytes:
     if file_format == "markdown":
         return render_card_markdown(found).encode()
     return render_card_terminal(found, width=terminal_width()).encode()
-
-
-def _show(figure: CardFigure, *, sign: bool = False) -> tuple[str, str, str]:
-    mark = "+" if sign else ""
-    if figure.estimate is None or figure.low is None or figure.high is None:
-        return "-" if figure.estimate is None else f"{figure.estimate:{mark}.2f}", "-", str(figure.n)
-    return f"{figure.estimate:{mark}.2f}", f"{figure.low:{mark}.2f} to {figure.high:{mark}.2f}", str(figure.n)
 
 
 def _as_json(found: JudgeComparison | CascadePoint) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from promptship.judges._import import ImportedLabels, ImportOptions, MatchedLabe
 from promptship.judges._label_store import LabelChanges, LabelFiles, LabelStore, label_files, label_row
 from promptship.judges._nulls import NULL_JUDGES
 from promptship.judges._open import calibration_path, card_path, find_card, find_judge, model_path, open_judge
+from promptship.judges._panel import DawidSkene, PanelFigures, PanelRule, dawid_skene, effective_votes, measure_panel
 from promptship.judges._probes import PROBES, Probe, run_probes
 from promptship.judges._queue import LabelQueue, QueuedOutput, load_plan, queue_plan, queue_run
 from promptship.judges._run_outputs import RunOutput, item_row, outputs_of
 from promptship.judges._train import Training, TrainingData, TrainingPlan, plan_of, train_judge, train_on
+from promptship.judges._votes import OrderFigures, VoteFigures, measure_votes
 
 __all__ = [
     "NULL_JUDGES",
@@ -28,6 +30,7 @@ __all__ = [
     "CardOptions",
     "CascadePoint",
     "CascadeStage",
+    "DawidSkene",
     "ImportOptions",
     "ImportedLabels",
     "JudgeCalibration",
@@ -43,6 +46,9 @@ __all__ = [
     "MatchedLabels",
     "NextLabel",
     "OpenJudge",
+    "OrderFigures",
+    "PanelFigures",
+    "PanelRule",
     "Probe",
     "Purpose",
     "QueuedOutput",
@@ -52,6 +58,7 @@ __all__ = [
     "Training",
     "TrainingData",
     "TrainingPlan",
+    "VoteFigures",
     "ask_judge",
     "auroc_of",
     "calibrate_judge",
@@ -59,6 +66,8 @@ __all__ = [
     "card_path",
     "cascade_frontier",
     "compare_cards",
+    "dawid_skene",
+    "effective_votes",
     "find_card",
     "find_judge",
     "folds_of",
@@ -71,6 +80,8 @@ __all__ = [
     "load_plan",
     "make_card",
     "match_labels",
+    "measure_panel",
+    "measure_votes",
     "model_path",
     "open_judge",
     "outputs_of",
