@@ -17,7 +17,15 @@ from promptship.judges._import import ImportedLabels, ImportOptions, MatchedLabe
 from promptship.judges._label_store import LabelChanges, LabelFiles, LabelStore, label_files, label_row
 from promptship.judges._nulls import NULL_JUDGES
 from promptship.judges._open import calibration_path, card_path, find_card, find_judge, model_path, open_judge
-from promptship.judges._panel import DawidSkene, PanelFigures, PanelRule, dawid_skene, effective_votes, measure_panel
+from promptship.judges._panel import (
+    DawidSkene,
+    PanelFigures,
+    PanelRule,
+    dawid_skene,
+    effective_votes,
+    measure_panel,
+    panel_figures,
+)
 from promptship.judges._probes import PROBES, Probe, run_probes
 from promptship.judges._queue import LabelQueue, QueuedOutput, load_plan, queue_plan, queue_run
 from promptship.judges._run_outputs import RunOutput, item_row, outputs_of
@@ -85,6 +93,7 @@ __all__ = [
     "model_path",
     "open_judge",
     "outputs_of",
+    "panel_figures",
     "plan_labels",
     "plan_of",
     "queue_plan",

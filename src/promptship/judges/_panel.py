@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from promptship.domain import CardFigure, JudgeCard
 
-__all__ = ["DawidSkene", "PanelFigures", "PanelRule", "dawid_skene", "effective_votes", "measure_panel"]
+__all__ = [
+    "DawidSkene",
+    "PanelFigures",
+    "PanelRule",
+    "dawid_skene",
+    "effective_votes",
+    "measure_panel",
+    "panel_figures",
+]
 
 _LEAST_JUDGES: Final = 2
 _LEAST_FOR_TRUTH: Final = 3
@@ -108,8 +116,23 @@ def measure_panel(cards: Sequence[JudgeCard]) -> PanelFigures:
     if len(cards) < _LEAST_JUDGES:
         raise UsageError("one judge is no panel", hint="name two judges or more that have cards on the same labels")
     stages, human, clusters = stages_of(cards, [1.0] * len(cards))
-    votes = np.column_stack([stage.good for stage in stages])
-    names = tuple(stage.name for stage in stages)
+    return panel_figures(
+        [stage.name for stage in stages], np.column_stack([stage.good for stage in stages]), human, clusters
+    )
+
+
+def panel_figures(judges: Sequence[str], votes: ndarray, human: ndarray, clusters: Sequence[str]) -> PanelFigures:
+    """Measure what votes are worth together.
+
+    Args:
+        judges: Names, of two judges or more.
+        votes: 1 for good, 0 for bad, NaN for no verdict; shape (items, judges).
+        human: What people say, 1 for good; shape (items,).
+        clusters: Origin of each item.
+    """
+    import numpy as np
+
+    names = tuple(judges)
     weights: tuple[float, ...] = ()
     rules = {"majority": _majority(votes, np.ones(len(names))), "unanimous": _unanimous(votes)}
     if len(names) >= _LEAST_FOR_TRUTH:
