@@ -1,68 +1,41 @@
-"""The one place that builds the parts from settings and hands them to the use cases."""
+"""A project with the parts that one command needs."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
-from promptship.errors import ReferenceNotFoundError, StorageError, UsageError
-from promptship.evalsets import Evalset, Selection, discover_evalsets, load_evalset
+from promptship.errors import ReferenceNotFoundError, StorageError
+from promptship.evalsets import Evalset, discover_evalsets, load_evalset
 from promptship.evaluation import (
-    DIFF_LEVELS,
-    DiffParts,
     EvalOptions,
-    PlanEstimate,
     PreparedEvaluation,
     ProjectInstruments,
-    ProjectPrompts,
-    diff_prompts,
-    estimate_plan,
     find_baselines,
     judge_run,
-    mutate_prompt,
-    open_base,
     prepare_evaluation,
     prepare_rescoring,
-    project_cards,
     run_evaluation,
     versus_of,
 )
-from promptship.gates import merge_verdicts
 from promptship.models import Budget, Cassette, ModelHub, ResponseCache, VectorCache
 from promptship.project import Project
-from promptship.runner import Run, run_blocking
-from promptship.scorers import ascore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from promptship.domain import PromptDiff, PromptVersion, Score, Verdict
-    from promptship.evaluation import DiffLevel, MutantResult, Rescoring
+    from promptship.evaluation import Rescoring
     from promptship.gates import Baseline
     from promptship.models import PullProgress
-    from promptship.prompts import Mutation
-    from promptship.runner import Progress, StopSignal
+    from promptship.runner import Progress, Run, StopSignal
 
-__all__ = [
-    "EvaluateOptions",
-    "Evaluation",
-    "ModelOptions",
-    "Workspace",
-    "aevaluate",
-    "ascore_with_models",
-    "diff_all",
-    "estimate_all",
-    "evaluate",
-    "evaluate_all",
-    "mutate_all",
-]
+__all__ = ["ModelOptions", "Workspace"]
 
 _EVALSET_ENDINGS = (".yaml", ".yml")
 
@@ -86,14 +59,6 @@ class ModelOptions:
     use_cache: bool = True
     record: bool = False
     frozen: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """Finished runs, one per evalset, and what their gates say together."""
-
-    runs: tuple[Run, ...]
-    verdict: Verdict
 
 
 @dataclass(kw_only=True)
@@ -353,140 +318,6 @@ class Workspace:
         return self._budget
 
 
-async def evaluate_all(
-    workspace: Workspace,
-    evalsets: Sequence[Evalset],
-    options: EvalOptions,
-    *,
-    on_start: Callable[[Evalset, int], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    stop: StopSignal | None = None,
-) -> Evaluation:
-    """Evaluate on each evalset in turn; everything of all of them is checked before the first call.
-
-    Args:
-        workspace: Where and how.
-        evalsets: On what.
-        options: What the command changes.
-        on_start: Told the evalset and its cells before it starts.
-        on_progress: Told how far the current evalset is.
-        stop: Ends it early; what is done is kept.
-
-    Raises:
-        UsageError: Something the user has to mend; nothing was paid.
-        InfrastructureError: A run could not go on; the same call resumes it.
-        BudgetExceededError: Likewise.
-    """
-    prepared = [await asyncio.to_thread(workspace.prepare, evalset, options) for evalset in evalsets]
-    runs = []
-    for evaluation in prepared:
-        if on_start:
-            on_start(evaluation.evalset, evaluation.plan.cells)
-        baseline_of = await workspace.find_baselines(evaluation, options, on_progress=on_progress, stop=stop)
-        runs.append(
-            await run_evaluation(
-                workspace.project, evaluation, options, on_progress=on_progress, stop=stop, baseline_of=baseline_of
-            )
-        )
-    verdicts = [run.verdict for run in runs if run.verdict is not None]
-    return Evaluation(runs=tuple(runs), verdict=merge_verdicts(verdicts))
-
-
-async def ascore_with_models(workspace: Workspace, kind: str, output: str, **options: Any) -> Score:
-    """Score one text by a scorer that may ask a model.
-
-    Args:
-        workspace: Whose models; it is closed then.
-        kind: Type of the scorer, `not-` included.
-        output: The text.
-        options: What `promptship.scorers.score` takes.
-
-    Raises:
-        UsageError: The scorer cannot be built, or its model cannot be opened.
-        ModelError: The model failed.
-    """
-    async with workspace:
-        instruments, prompts = workspace.open_instruments(), ProjectPrompts(workspace.project)
-        return await ascore(kind, output, instruments=instruments, prompts=prompts, **options)
-
-
-def estimate_all(workspace: Workspace, evalsets: Sequence[Evalset], options: EvalOptions) -> list[PlanEstimate]:
-    """Check everything and say what it would cost; nothing is called.
-
-    Raises:
-        UsageError: Something the user has to mend.
-    """
-    hub = workspace.open_hub()
-    return [estimate_plan(workspace.prepare(evalset, options), hub) for evalset in evalsets]
-
-
-async def diff_all(
-    workspace: Workspace,
-    pairs: Sequence[tuple[str | None, str | None]],
-    *,
-    levels: Sequence[DiffLevel] = DIFF_LEVELS,
-    base: str | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    stop: StopSignal | None = None,
-) -> list[PromptDiff]:
-    """Compare pairs of prompt versions, on the evalsets that evaluate them where behaviour is asked for.
-
-    Args:
-        workspace: Where and how.
-        pairs: References of baseline and candidate; None for a side that does not exist.
-        levels: What to look at.
-        base: Git revision whose evalsets the evidence is compared with; None to leave the evidence out.
-        on_progress: Told how far the current evaluation is.
-        stop: Ends it early; what is done is kept.
-
-    Raises:
-        UsageError: A reference, an evalset or a revision is wrong.
-        InfrastructureError: A call failed; the same command goes on from there.
-        BudgetExceededError: The next call could cost too much; likewise.
-    """
-    hub = workspace.open_hub()
-
-    async def evaluate(evalset: Evalset, recorded_for: Evalset, reference: str) -> Run:
-        options = EvalOptions(prompts=(reference,))
-        return await workspace.evaluate(evalset, options, recorded_for=recorded_for, on_progress=on_progress, stop=stop)
-
-    parts = DiffParts(
-        project=workspace.project,
-        levels=levels,
-        count_tokens=lambda closure, text: hub.count_tokens(closure.model, text),
-        evaluate=evaluate,
-    )
-    found = []
-    with open_base(workspace.project, base) if base else nullcontext() as evidence:
-        for before, after in pairs:
-            sides = [workspace.project.load_prompt(side).version if side else None for side in (before, after)]
-            found.append(await diff_prompts(parts, *sides, base=evidence))
-    return found
-
-
-async def mutate_all(
-    workspace: Workspace,
-    version: PromptVersion,
-    mutations: Sequence[Mutation],
-    evalsets: Sequence[Evalset],
-    *,
-    on_result: Callable[[MutantResult], None] | None = None,
-) -> list[MutantResult]:
-    """Evaluate a prompt's mutants; see `promptship.evaluation.mutate_prompt`.
-
-    Raises:
-        InfrastructureError: A call failed; the same command goes on from there.
-        BudgetExceededError: The next call could cost too much; likewise.
-    """
-
-    async def evaluate(evalset: Evalset, mutant: PromptVersion) -> Run:
-        return await workspace.evaluate(evalset, EvalOptions(versions=(mutant,)))
-
-    return await mutate_prompt(
-        version, mutations, evalsets, evaluate, cards=project_cards(workspace.project), on_result=on_result
-    )
-
-
 def _check_names(evalsets: Sequence[Evalset]) -> None:
     """Refuse two evalsets of one name, which is what runs and cassettes go by."""
     paths: dict[str, str] = {}
@@ -516,79 +347,3 @@ class _Once:
         if self._hub is None:
             self._hub = self._open_hub()
         return self._hub
-
-
-class EvaluateOptions(TypedDict, total=False):
-    """Keyword arguments of `evaluate`; `aevaluate` says what each means."""
-
-    prompt: str | Sequence[str]
-    model: str | Sequence[str]
-    repeats: int
-    sample: int | None
-    seed: int
-    limit: int | None
-    max_cost_usd: float | None
-    use_cache: bool
-    frozen: bool
-    project: str | Path
-
-
-async def aevaluate(
-    evalset: str | Path,
-    *,
-    prompt: str | Sequence[str] = (),
-    model: str | Sequence[str] = (),
-    repeats: int = 1,
-    sample: int | None = None,
-    seed: int = 0,
-    limit: int | None = None,
-    max_cost_usd: float | None = None,
-    use_cache: bool = True,
-    frozen: bool = False,
-    project: str | Path = ".",
-) -> Run:
-    """Evaluate on one evalset, in the caller's event loop.
-
-    Args:
-        evalset: Name, or path of the file.
-        prompt: References that replace the evalset's own.
-        model: Model configs that replace each prompt's own; one variant for each.
-        repeats: Samples per case and variant, at least 1.
-        sample: How many cases to draw; None for all.
-        seed: Seed of the draw.
-        limit: How many of the first cases to take; None for all.
-        max_cost_usd: What all calls together may cost; None for the project's setting.
-        use_cache: Answer from the response cache and fill it.
-        frozen: Answer from the evalset's cassette alone.
-        project: A folder in the project.
-
-    Returns:
-        The finished run; `run.verdict` says what its gates say.
-
-    Raises:
-        UsageError: Something the caller has to mend; nothing was paid.
-        InfrastructureError: The run could not go on; the same call resumes it.
-        BudgetExceededError: Likewise.
-    """
-    model_options = ModelOptions(max_cost_usd=max_cost_usd, use_cache=use_cache, frozen=frozen)
-    options = EvalOptions(
-        prompts=_as_tuple(prompt),
-        models=_as_tuple(model),
-        repeats=repeats,
-        selection=Selection(sample=sample, seed=seed, limit=limit),
-    )
-    async with Workspace.open(Path(project), model_options) as workspace:
-        evaluation = await evaluate_all(workspace, workspace.load_evalsets([str(evalset)]), options)
-    return evaluation.runs[0]
-
-
-def evaluate(evalset: str | Path, **options: Unpack[EvaluateOptions]) -> Run:
-    """Evaluate on one evalset and wait for it; also where an event loop is running already.
-
-    Takes the arguments of `aevaluate`, returns and raises what it does.
-    """
-    return run_blocking(lambda: aevaluate(evalset, **options))
-
-
-def _as_tuple(value: str | Sequence[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)

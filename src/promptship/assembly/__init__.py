@@ -1,0 +1,27 @@
+"""The one place that builds the parts from settings and hands them to the use cases."""
+
+from promptship.assembly._changes import diff_all, mutate_all
+from promptship.assembly._evaluations import (
+    EvaluateOptions,
+    Evaluation,
+    aevaluate,
+    ascore_with_models,
+    estimate_all,
+    evaluate,
+    evaluate_all,
+)
+from promptship.assembly._workspace import ModelOptions, Workspace
+
+__all__ = [
+    "EvaluateOptions",
+    "Evaluation",
+    "ModelOptions",
+    "Workspace",
+    "aevaluate",
+    "ascore_with_models",
+    "diff_all",
+    "estimate_all",
+    "evaluate",
+    "evaluate_all",
+    "mutate_all",
+]
