@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
-from promptship.errors import ReferenceNotFoundError, StorageError
+from promptship.errors import ReferenceNotFoundError, StorageError, UsageError
 from promptship.evalsets import Evalset, discover_evalsets, load_evalset
 from promptship.evaluation import (
     EvalOptions,
