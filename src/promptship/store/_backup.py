@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, text, update
@@ -18,7 +21,6 @@ from promptship.store._store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sqlalchemy import Connection, Table
 
@@ -86,11 +88,16 @@ def restore_store(address: str, backup: Path, *, replace: bool = False) -> Path 
     if not backup.is_file():
         raise StorageError(f"there is no file {str(backup)!r}")
     path = sqlite_path(address)
-    with _file_errors(backup), open_store(str(backup), make=False) as source:
-        if path is None:
+    if path is not None and path.exists() and path.samefile(backup):
+        raise UsageError(f"{str(path)!r} is the registry itself")
+    # Opening a file turns it to WAL, and a backup is only read.
+    with _file_errors(backup), tempfile.TemporaryDirectory() as folder:
+        copy = Path(shutil.copy2(backup, folder))
+        with open_store(str(copy), make=False) as source:
+            if path is not None:
+                return _restore_pages(copy, path, replace=replace)
             _restore_rows(source, address)
-            return None
-        return _restore_pages(backup, path, replace=replace)
+    return None
 
 
 def _restore_rows(source: Store, address: str) -> None:
@@ -105,8 +112,6 @@ def _restore_rows(source: Store, address: str) -> None:
 
 
 def _restore_pages(backup: Path, path: Path, *, replace: bool) -> Path | None:
-    if path.exists() and path.samefile(backup):
-        raise UsageError(f"{str(path)!r} is the registry itself")
     old = path.with_name(f"{path.name}.before-restore") if path.exists() else None
     if old is not None:
         if not replace:
@@ -153,7 +158,7 @@ def _copy_rows(source: Store, target: Store) -> None:
 
 def _pages(reader: Connection, table: Table) -> Iterator[list[dict[str, object]]]:
     query = select(table).order_by(*table.primary_key.columns)
-    found = reader.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+    found = reader.execute(query.execution_options(yield_per=_ROWS_AT_ONCE))
     for rows in found.mappings().partitions():
         yield [dict(row) for row in rows]
 

@@ -46,7 +46,7 @@ class Blobs:
     def stream(self) -> Iterator[BlobRow]:
         """Yield every blob, some in memory at a time."""
         query = select(*_BLOB.c).order_by(_BLOB.c.digest)
-        for row in self._connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
+        for row in self._connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
             yield BlobRow(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented way
 
     def erase(self, *, subject: str | None, before: str | None, at: str) -> tuple[int, int]:

@@ -64,8 +64,7 @@ class Ledger:
     def stream(self, *, after: int = 0) -> Iterator[LedgerEvent]:
         """Yield all events in their order, a few thousand in memory at a time."""
         query = select(*_EVENT.c).where(_EVENT.c.seq > after).order_by(_EVENT.c.seq)
-        rows = self._connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
-        for row in rows:
+        for row in self._connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
             yield _as_event(row)
 
     def find(

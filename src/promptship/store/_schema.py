@@ -86,6 +86,8 @@ def _upgrade(engine: Engine, place: str, grant: str | None) -> Upgrade:
         before = read_revision(connection, place)
         if before != HEAD:
             _migrate(connection)
+        elif missing := _missing(connection):
+            raise _half_applied(place, f"{', '.join(missing[:5])} missing")
         if grant is not None:
             _grant(connection, grant)
     return Upgrade(before=before, after=HEAD)
