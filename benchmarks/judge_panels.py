@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from judge_cascade import load
 
+from judge_cascade import load
 from promptship.judges import PanelFigures, panel_figures
 
 WORDINGS = ("Vanilla", "CoT", "Metrics", "Reference", "Metrics_Reference")
