@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Score,
         ScoreInput,
         ScorerSpec,
+        Vote,
     )
     from promptship.scorers._criterion import ScorerContext
     from promptship.scorers._judging.asking import Answered, Question
@@ -202,10 +203,18 @@ def build_ruling(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """Questions that a model had to be asked for first, and what that cost in USD."""
+    """Questions that a model had to be asked for first.
 
-    questions: Sequence[Question]
+    Attributes:
+        questions: What is asked now.
+        cost_usd: What the asking before cost.
+        missing: What came in the place of what had to be written first, so that there is nothing to ask; None where
+            all is there.
+    """
+
+    questions: Sequence[Question] = ()
     cost_usd: float = 0.0
+    missing: Vote | None = None
 
 
 class JudgedCriterion(Criterion):
@@ -257,6 +266,8 @@ class JudgedCriterion(Criterion):
     async def _score(self, item: ScoreInput) -> Score:
         found = self._questions(item)
         prepared = await found if isinstance(found, Awaitable) else Prepared(questions=found)
+        if prepared.missing is not None:
+            return self._ruling.rule([prepared.missing], cost_usd=prepared.cost_usd)
         questions = prepared.questions
         # One question needs no task of its own.
         if len(questions) == 1:

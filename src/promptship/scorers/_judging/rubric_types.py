@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from promptship.domain import CompletionRequest
+from promptship.domain import CompletionRequest, Vote
 from promptship.errors import ScorerSetupError
 from promptship.scorers._criterion import ScorerExample, ScorerFactory, ScorerInfo, ThresholdInfo
+from promptship.scorers._judging.answers import UnusableAnswerError, refuse_unfinished
 from promptship.scorers._judging.asking import paid
 from promptship.scorers._judging.criterion import ASKS, COMMON_PARAMS, JudgedCriterion, Prepared, one_of, open_kit
 from promptship.scorers._judging.rating import Shown, claim_of, combine_criteria, rate, rubric_questions
@@ -16,7 +17,7 @@ from promptship.scorers._judging.rubrics import Rated, criteria_json, parse_rubr
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
-    from promptship.domain import Case, ScoreInput, ScorerSpec
+    from promptship.domain import Case, Response, ScoreInput, ScorerSpec
     from promptship.scorers._criterion import Criterion, ScorerContext
     from promptship.scorers._judging.asking import AskedModel, Question
     from promptship.scorers._judging.criterion import JudgeKit
@@ -78,11 +79,30 @@ class _RubricQuestions:
             params={**writer.config.params, **writer.params},
         )
         response = await writer.model.complete(request)
+        kind = _why_no_reference(response)
+        if kind:
+            # Judged without it the score would be another judge's, and a refusal must not stand for a good answer.
+            vote = Vote(criterion="reference", category=kind, raw=response.text)
+            return Prepared(missing=vote, cost_usd=paid(response))
         return Prepared(questions=self._ask(item, response.text), cost_usd=paid(response))
 
     def _ask(self, item: ScoreInput, reference: str) -> Sequence[Question]:
         shown = show_answer(item, self._input, reference)
         return rubric_questions(self._rows, self._shared, shown)
+
+
+def _why_no_reference(response: Response) -> str:
+    """Return what a model wrote instead of an answer that others can be compared with; "" where it wrote one."""
+    # Here and not above: its weights come with it, and few rubrics have references written.
+    from promptship.safety import classify_refusal
+
+    try:
+        refuse_unfinished(response.finish_reason)
+    except UnusableAnswerError as error:
+        return error.kind
+    if not response.text.strip():
+        return "empty"
+    return "refusal" if classify_refusal(response.text).label == "refusal" else ""
 
 
 def show_answer(item: ScoreInput, name: str, reference: str) -> Shown:

@@ -71,6 +71,24 @@ def test_a_reference_is_written_where_the_case_has_none(bench, judged, said):
         bench.score("llm-rubric", judged(), value="Is right.", reference="expected")
 
 
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        ("I'm sorry, but I can't help with that request.", "refusal"),
+        (" \n", "empty"),
+        (Response(text="You get 30", finish_reason="length"), "truncated"),
+        (Response(text="", finish_reason="content_filter"), "filtered"),
+    ],
+)
+def test_what_is_no_answer_does_not_stand_for_a_good_one(bench, judged, said, written, kind):
+    model = bench.answers(lambda request: said("yes") if request.output_schema else written)
+    score = bench.score("llm-rubric", judged(), value=["Is right.", "Is kind."], reference="generate")
+    assert (score.value, score.category) == (None, "unscored")
+    assert [(vote.criterion, vote.category) for vote in score.votes] == [("reference", kind)]
+    assert f"reference: no usable verdict ({kind})" in score.reason
+    assert len(model.calls) == 1
+
+
 def test_a_judge_that_may_be_unsure_abstains(bench, judged, said):
     bench.answers([said("unsure")])
     score = bench.score("llm-rubric", judged(), value="Is right.", unsure=True)
