@@ -9,9 +9,9 @@ from promptship.errors import ScorerSetupError
 from promptship.scorers._criterion import show
 
 if TYPE_CHECKING:
-    from promptship.domain import Case, JsonValue, ScorerSpec
+    from promptship.domain import Case, JsonObject, JsonValue, ScorerSpec
 
-__all__ = ["MODEL_PARAM", "instrument_digest", "question_of", "read_model", "read_text_param"]
+__all__ = ["MODEL_PARAM", "asked_digest", "instrument_digest", "question_of", "read_model", "read_text_param"]
 
 MODEL_PARAM = "a hub repository, or a folder with weights"
 
@@ -41,12 +41,31 @@ def instrument_digest(spec: ScorerSpec, identity: str, **decides: JsonValue) -> 
     """Return the digest of a measuring scorer as a judge: scores of two digests are not compared.
 
     Args:
-        spec: The scorer; its type and threshold count, its name and its value do not.
+        spec: The scorer; its type, value and threshold count, its name does not.
         identity: Its model and weights.
         decides: What else decides a score.
     """
-    kind = spec.type.removeprefix("not-")
-    return digest_of({"type": kind, "model": identity, "threshold": spec.threshold, **decides})
+    return digest_of({**_measured(spec, identity), "threshold": spec.threshold, **decides})
+
+
+def asked_digest(spec: ScorerSpec, identity: str, **decides: JsonValue) -> str:
+    """Return the digest of what a measuring scorer asks its model, whatever threshold its votes are held to.
+
+    Args:
+        spec: The scorer.
+        identity: Its model and weights.
+        decides: What else decides a vote.
+    """
+    return digest_of({"asked": _measured(spec, identity), **decides})
+
+
+def _measured(spec: ScorerSpec, identity: str) -> JsonObject:
+    # The value too: what an output is held against decides a score as much as the model does.
+    return {
+        "type": spec.type.removeprefix("not-"),
+        "model": identity,
+        "value": spec.value if spec.has_value else None,
+    }
 
 
 def question_of(case: Case, key: str) -> str:

@@ -99,7 +99,7 @@ class _Rewards(Criterion):
         self._threshold = spec.threshold
         self._written = read_reference(spec.value) if spec.has_value else None
         self._definition = f"reward[{model.identity}]"
-        self.judge = instrument_digest(spec, model.identity)
+        self.judge = instrument_digest(spec, model.identity, question=question)
 
     def check(self, case: Case) -> None:
         """See `Criterion.check`."""

@@ -21,7 +21,7 @@ from promptship.scorers._criterion import (
     show,
     text_of,
 )
-from promptship.scorers._instruments import MODEL_PARAM, instrument_digest, read_model
+from promptship.scorers._instruments import MODEL_PARAM, asked_digest, instrument_digest, read_model
 from promptship.scorers._judging.claims import split_claims
 from promptship.scorers.text import read_references
 
@@ -92,7 +92,10 @@ class _HeldAgainst(Criterion):
         self._relations = relations
         self._threshold = default if spec.threshold is None else spec.threshold
         self._written = read_references(spec.value, ()) if spec.has_value else ()
-        self.judge = instrument_digest(spec, model.identity, window=_WINDOW)
+        # What a label means decides votes; which labels there are stands in the model's identity.
+        known: JsonObject = {"window": _WINDOW, "labels": {label: relations[label] for label in sorted(relations)}}
+        self.judge = instrument_digest(spec, model.identity, **known)
+        self.asked = asked_digest(spec, model.identity, **known)
 
     async def score(self, item: ScoreInput) -> Score:
         """See `Criterion.score`."""
@@ -104,7 +107,15 @@ class _HeldAgainst(Criterion):
             return Score(value=None, reason="the answer claims nothing", judge=self.judge)
         return self._decide(await self._relate(claims, [part for text in texts for part in cut_windows(text)]))
 
+    def rescore(self, score: Score) -> Score:
+        """See `Criterion.rescore`."""
+        return self._decide([self._claim_of(vote) for vote in score.votes])
+
     def _decide(self, claims: Sequence[_Claim]) -> Score:
+        raise NotImplementedError
+
+    def _claim_of(self, vote: Vote) -> _Claim:
+        """Return the claim that a vote was made of, as far as this type looks at it."""
         raise NotImplementedError
 
     def _texts(self, item: ScoreInput) -> tuple[str, ...]:
@@ -156,6 +167,9 @@ class _Grounded(_HeldAgainst):
         del item
         return "say what the texts say"
 
+    def _claim_of(self, vote: Vote) -> _Claim:
+        return _Claim(vote.criterion, vote.value or 0.0, float(vote.category == "contradiction"))
+
 
 class _Contradicts(_HeldAgainst):
     """A sentence is contradicted by a text."""
@@ -179,6 +193,9 @@ class _Contradicts(_HeldAgainst):
         """See `Criterion.claim`."""
         del item
         return "contradict a text"
+
+    def _claim_of(self, vote: Vote) -> _Claim:
+        return _Claim(vote.criterion, float(vote.category == "entailment"), vote.value or 0.0)
 
 
 def cut_windows(text: str, *, longest: int = _WINDOW) -> list[str]:

@@ -9,9 +9,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from promptship.domain import Case, Output, ScoreInput, TextLikelihood, TokenMatch
+from promptship.domain import Case, Output, ScoreInput, ScorerSpec, TextLikelihood, TokenMatch
 from promptship.errors import ScorerSetupError
-from promptship.scorers import ScorerContext, list_scorers, score
+from promptship.scorers import ScorerContext, build_scorer, list_scorers, score
 from promptship.scorers.entailment import cut_windows
 
 VECTORS = {
@@ -98,6 +98,44 @@ def test_scores_by_other_weights_or_another_threshold_cite_another_judge():
 
     assert judge() == judge()
     assert len({judge(), judge(identity="other"), judge(threshold=0.9)}) == 3
+
+
+def test_what_an_output_is_held_against_and_how_labels_are_read_is_part_of_the_judge():
+    told = Told(says={"*": (0.1, 0.8, 0.1)}, labels=("contradiction", "entailment", "LABEL_2"))
+
+    def judge(kind, **written):
+        return build_scorer(
+            ScorerSpec(
+                type=kind,
+                name="x",
+                value=written.pop("value", None),
+                has_value=True,
+                threshold=written.pop("threshold", None),
+                params=written,
+            ),
+            ScorerContext(instruments=told),
+        )
+
+    assert judge("similar", value="up").judge != judge("similar", value="right").judge
+    plain, mapped = judge("groundedness", value="a"), judge("groundedness", value="a", labels={"neutral": "LABEL_2"})
+    assert len({plain.judge, mapped.judge, judge("groundedness", value="b").judge}) == 3
+    stricter = judge("groundedness", value="a", threshold=0.9)
+    assert stricter.judge != plain.judge
+    assert stricter.asked == plain.asked
+    assert len({plain.asked, mapped.asked, judge("groundedness", value="b").asked}) == 3
+
+
+@pytest.mark.parametrize("kind", ["groundedness", "contradiction"])
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.5, 1.0])
+def test_votes_on_sentences_make_the_same_score_anew_under_another_threshold(kind, threshold):
+    text, told = "It left. It is red. It is old.", Told(says=SAYS)
+    first = score(kind, text, value="x", instruments=told)
+    again = build_scorer(
+        ScorerSpec(type=kind, name="x", value="x", has_value=True, threshold=threshold),
+        ScorerContext(instruments=Told(says=SAYS)),
+    )
+
+    assert again.rescore(first) == score(kind, text, value="x", threshold=threshold, instruments=told)
 
 
 @pytest.mark.parametrize("value", ["", " ", [], ["up", ""], {"a": 1}, True])
