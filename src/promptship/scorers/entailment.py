@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -111,12 +112,13 @@ class _HeldAgainst(Criterion):
         """See `Criterion.rescore`."""
         return self._decide([self._claim_of(vote) for vote in score.votes])
 
+    @abstractmethod
     def _decide(self, claims: Sequence[_Claim]) -> Score:
-        raise NotImplementedError
+        """Make a score of what is known of each sentence."""
 
+    @abstractmethod
     def _claim_of(self, vote: Vote) -> _Claim:
         """Return the claim that a vote was made of, as far as this type looks at it."""
-        raise NotImplementedError
 
     def _texts(self, item: ScoreInput) -> tuple[str, ...]:
         """Return the value, or what was retrieved, or what the case gives."""
