@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ __all__ = [
     "Instruments",
     "LanguageModel",
     "PromptSource",
+    "SnapshotSource",
     "TextClassifier",
     "TextLikelihood",
     "TokenMatch",
@@ -142,6 +143,15 @@ class Instruments(Protocol):
 
     def language_model(self, name: str) -> LanguageModel:
         """Open a causal language model that rates texts; "" for the default."""
+        ...
+
+
+@runtime_checkable
+class SnapshotSource(Protocol):
+    """Instruments that can tell two models of one name apart. Others need not."""
+
+    def snapshot(self, config: ModelConfig) -> str:
+        """Name the weights of a model whose own name says nothing of them; "" where it does."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from promptship.models import open_classifier, open_embedder, open_language_model, open_token_matcher
+from promptship.models import open_classifier, open_embedder, open_language_model, open_token_matcher, snapshot_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +50,7 @@ class ProjectInstruments:
         self._cache_dir = cache_dir
         self._open_vectors = open_vectors
         self._on_pull = on_pull
+        self._snapshots: dict[str, str] = {}
 
     def completion(self, name: str) -> tuple[CompletionModel, ModelConfig]:
         """See `Instruments.completion`.
@@ -59,6 +60,15 @@ class ProjectInstruments:
         """
         config = self._project.models.resolve(name or "default")
         return self._open_hub().open(config), config
+
+    def snapshot(self, config: ModelConfig) -> str:
+        """See `SnapshotSource.snapshot`."""
+        names = [one.model for one in (config, *config.fallbacks) if one.model.startswith("local/")]
+        for name in names:
+            # Read once: weights are large, and every case may have a judge of its own.
+            if name not in self._snapshots:
+                self._snapshots[name] = snapshot_of(name, cache_dir=self._cache_dir)
+        return " ".join(filter(None, map(self._snapshots.get, names)))
 
     def embedder(self, name: str) -> Embedder:
         """See `Instruments.embedder`."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         open_language_model,
         open_token_matcher,
         pull_model,
+        snapshot_of,
     )
 
 __all__ = [
@@ -48,11 +49,12 @@ __all__ = [
     "open_language_model",
     "open_token_matcher",
     "pull_model",
+    "snapshot_of",
 ]
 
 _LOCAL = frozenset(
     {"PullProgress", "PulledModel", "list_pulled", "open_classifier", "open_embedder", "open_language_model"}
-    | {"open_token_matcher", "pull_model"}
+    | {"open_token_matcher", "pull_model", "snapshot_of"}
 )
 
 

@@ -28,6 +28,7 @@ from promptship.models.local import (
     open_embedder,
     open_language_model,
     open_token_matcher,
+    snapshot_of,
 )
 
 WORDS = [
@@ -279,6 +280,13 @@ def test_an_identity_follows_the_weights_and_not_the_place(nli, tmp_path):
     weights[-1] ^= 1
     (moved / "model.safetensors").write_bytes(bytes(weights))
     assert open_classifier(str(moved), cache_dir=tmp_path).identity != first
+
+
+def test_weights_of_a_folder_have_a_snapshot_and_names_speak_for_themselves(nli, tmp_path):
+    known = snapshot_of(f"local/{nli}", cache_dir=tmp_path)
+    assert known.startswith("sha256:")
+    for name in ("local/smollm2-135m-instruct", "local/owner/name", "local/models/of/none"):
+        assert snapshot_of(name, cache_dir=tmp_path) == ""
 
 
 def test_a_model_that_cannot_be_fetched_is_told_at_once_with_what_to_place_where(tmp_path, monkeypatch):

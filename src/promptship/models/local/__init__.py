@@ -12,6 +12,7 @@ from promptship.models.local._instruments import (
 )
 from promptship.models.local._model import LocalModel, open_local
 from promptship.models.local._pull import PullProgress, pull_model
+from promptship.models.local._sources import snapshot_of
 from promptship.models.local._tokenizers import count_tokens
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "open_local",
     "open_token_matcher",
     "pull_model",
+    "snapshot_of",
 ]

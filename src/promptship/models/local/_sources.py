@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from promptship.models.local._pull import PullProgress
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Source", "open_source", "snapshot_of"]
 
 _SHOWN_DIGITS = 12
 
@@ -75,3 +75,26 @@ def open_source(name: str, *, cache_dir: Path, on_pull: Callable[[PullProgress],
                 " the folder: `model: models/NAME`",
             ) from error
     return Source(name=name, folder=folder, is_own=folder != folder_of(name, cache_dir))
+
+
+def snapshot_of(name: str, *, cache_dir: Path) -> str:
+    """Return the digest of the weights in a folder of the project's own; "" for models that go by their name.
+
+    A name of the catalog or of the hub says which weights are meant, whatever file they come in; what lies in a folder
+    today may be trained further tomorrow.
+
+    Args:
+        name: With or without `local/` before it.
+        cache_dir: Where fetched models lie.
+
+    Returns:
+        Also "" where there is no such folder: whoever opens the model says so, and recorded answers need none.
+    """
+    name = name.removeprefix("local/")
+    try:
+        folder = find_folder(name, cache_dir)
+    except UsageError:
+        return ""
+    if folder is None or folder == folder_of(name, cache_dir):
+        return ""
+    return Source(name=name, folder=folder, is_own=True).identity

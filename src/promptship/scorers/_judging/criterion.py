@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
+from promptship.domain import SnapshotSource
 from promptship.errors import ReferenceNotFoundError, ScorerSetupError, did_you_mean
 from promptship.scorers._criterion import Criterion, InstrumentsNeededError
 from promptship.scorers._judging.answers import AnswerForm, RationaleOrder
@@ -82,6 +83,7 @@ class JudgeKit:
         unsure: Whether it may abstain by a verdict.
         policy: What it and people are told.
         file: The judge's file; None where a model is named.
+        snapshot: Names the model's weights where its own name does not; "" where it does.
     """
 
     spec: ScorerSpec
@@ -94,6 +96,7 @@ class JudgeKit:
     unsure: bool
     policy: str
     file: JudgeFile | None = None
+    snapshot: str = ""
 
     def asked(
         self, name: str, *, needs: tuple[str, ...] = ("answer",), params: JsonObject | None = None, main: bool = True
@@ -143,6 +146,7 @@ class JudgeKit:
             "rationale": self.rationale,
             "evidence": self.evidence,
             "unsure": self.unsure,
+            **({"weights": self.snapshot} if self.snapshot else {}),
             **(params or {}),
         }
         calibration = self.file.calibration if self.file else None
@@ -330,6 +334,7 @@ def open_kit(spec: ScorerSpec, context: ScorerContext) -> JudgeKit:
         unsure=flag(spec, "unsure"),
         policy=policy.strip(),
         file=file,
+        snapshot=instruments.snapshot(config) if isinstance(instruments, SnapshotSource) else "",
     )
 
 

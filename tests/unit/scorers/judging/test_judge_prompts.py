@@ -267,3 +267,24 @@ def test_what_a_call_cost_now_is_the_cost_of_the_score(bench, judged, said):
     assert bench.score("llm-rubric", judged(), value="Is kind.").cost_usd == 0.75
     bench.answers([replace(answer, provenance="cached") for answer in answers])
     assert bench.score("llm-rubric", judged(), value="Is kind.").cost_usd == 0.0
+
+
+def test_other_weights_of_the_same_name_are_another_judge(bench, judged, said):
+    class Trained(type(bench)):
+        weights = ""
+
+        def snapshot(self, config):
+            return self.weights
+
+    found = Trained()
+    found.answers([said("yes")])
+    plain = found.build("llm-rubric", value="Is kind.")
+    found.weights = "sha256:aaa"
+    trained = found.build("llm-rubric", value="Is kind.")
+    found.weights = "sha256:bbb"
+    further = found.build("llm-rubric", value="Is kind.")
+
+    bench.answers([said("yes")])
+    assert bench.build("llm-rubric", value="Is kind.").judge == plain.judge
+    assert len({plain.judge, trained.judge, further.judge}) == 3
+    assert len({plain.asked, trained.asked, further.asked}) == 3
