@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["JudgeSpec"]
 
+_AFTERWARDS: Final = frozenset({"disagreement"})
+"""Parameters that say what becomes of votes, and change none."""
 _FLOW: Final = 1
 """Fixes how answers are read, repaired and refused; a changed rule is another number, and so another judge."""
 
@@ -56,7 +58,7 @@ class JudgeSpec:
                 "prompts": self.prompts,
                 "rubric": _without_weights(self.rubric),
                 "policy": self.policy,
-                "params": {} if members else self.params,
+                "params": {} if members else _asked_by(self.params),
                 "members": listed,
             }
         )
@@ -77,6 +79,10 @@ class JudgeSpec:
                 "threshold": self.threshold,
             }
         )
+
+
+def _asked_by(params: JsonObject) -> JsonObject:
+    return {key: value for key, value in params.items() if key not in _AFTERWARDS}
 
 
 def _without_weights(rubric: JsonValue) -> JsonValue:

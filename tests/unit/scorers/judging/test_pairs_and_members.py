@@ -266,3 +266,15 @@ def test_a_score_without_votes_is_not_made_anew(bench, judged):
     scorer = bench.build("icontains", value="refund")
     assert scorer.rescore(bench.wait(scorer, judged())) is None
     assert scorer.judge == ""
+
+
+def test_what_a_disagreement_comes_to_is_ruled_on_anew_without_a_call(bench, judged, said):
+    model = bench.answers([said("first")])
+    abstains, ties = bench.build("pairwise"), bench.build("pairwise", disagreement="tie")
+    score = bench.wait(abstains, judged(expected="No."))
+    again = ties.rescore(score)
+    assert (score.value, score.category, again.value, again.category) == (None, "abstain", 0.5, "tie")
+    assert len(model.calls) == 2
+    assert abstains.asked == ties.asked
+    assert abstains.judge != ties.judge
+    assert abstains.asked != bench.build("pairwise", ties=True).asked
