@@ -103,3 +103,11 @@ def test_a_run_with_a_measured_judge_is_not_ended_early(cli, replies):
     found = cli.json("eval", "replies", "--stop-early", code=1)
     assert found["totals"]["cases"] == 60
     assert "mended by 40 labels" in gates_of(found)["pass_rate >= 0.99"]["reason"]
+    assert "run to its end: what a judge's labels make" in cli("runs", "show").stdout
+
+
+def test_a_gate_on_a_judge_is_never_left_open_by_ending_early(cli, replies):
+    replies(gates=["judge_kappa >= 0.6"])
+    found = cli.json("eval", "replies", "--stop-early", code=1)
+    assert found["totals"]["cases"] == 60
+    assert "has no card" in gates_of(found)["judge_kappa >= 0.6"]["reason"]

@@ -12,6 +12,7 @@ from promptship.evaluation._affected import (
 )
 from promptship.evaluation._base_evidence import BaseEvidence, evalsets_of, open_base, resolve_since
 from promptship.evaluation._baselines import baseline_of_run, find_baselines, versus_of
+from promptship.evaluation._bisect import bisect_case
 from promptship.evaluation._calibrate import fit_prior_for, render_prior
 from promptship.evaluation._call import CallResult, call_prompt, prepare_call, stream_prompt
 from promptship.evaluation._cards import project_cards
@@ -52,6 +53,7 @@ __all__ = [
     "Rescoring",
     "TargetContext",
     "baseline_of_run",
+    "bisect_case",
     "call_prompt",
     "collect_examples",
     "compare_runs",

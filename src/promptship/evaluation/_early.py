@@ -6,16 +6,30 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptship.evaluation._verdict import describe_quarantine, quarantined_cases, today_utc
-from promptship.gates import decide_early
+from promptship.gates import decide_early, is_on_judges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container, Iterable
 
-    from promptship.domain import EvalsetSpec, Verdict
+    from promptship.domain import EvalsetSpec, GateSpec, Verdict
     from promptship.gates import Baseline, Policy
     from promptship.runner import PartialRun, Run
 
-__all__ = ["EarlyVerdict"]
+__all__ = ["ASKS_ALL", "EarlyVerdict", "is_known_early"]
+
+
+ASKS_ALL = "run to its end: what a judge's labels make of its verdicts is known only when all of them are there"
+
+
+def is_known_early(gates: Iterable[GateSpec], judges: Iterable[str], cards: Container[str]) -> bool:
+    """Whether a verdict may be certain before a run is over.
+
+    Args:
+        gates: What is asked of it.
+        judges: Digests of its judges.
+        cards: Digests of the judges that have a card.
+    """
+    return not any(judge in cards for judge in judges) and not any(map(is_on_judges, gates))
 
 
 class EarlyVerdict:

@@ -10,7 +10,7 @@ from promptship.domain import Closure, JsonObject, PromptVersion, Variant
 from promptship.errors import Problem, PromptshipError, ReferenceNotFoundError, SourceError, UsageError
 from promptship.evalsets import Evalset, Selection, load_outputs, select_cases
 from promptship.evaluation._cards import project_cards
-from promptship.evaluation._early import EarlyVerdict
+from promptship.evaluation._early import ASKS_ALL, EarlyVerdict, is_known_early
 from promptship.evaluation._instruments import ProjectPrompts
 from promptship.evaluation._outputs_target import OutputsTarget
 from promptship.evaluation._prompt_target import PromptTarget
@@ -193,9 +193,8 @@ async def run_evaluation(
     spec = prepared.evalset.spec
     policy = Policy(max_error_rate=settings.max_error_rate, min_scored=settings.min_scored)
     cards = project_cards(project)
-    # What a judge's labels make of its verdicts is known only when all of them are there.
-    is_watched = options.stop_early and not set(prepared.plan.judges.values()) & set(cards)
-    watch = EarlyVerdict(spec, policy, baseline_of) if is_watched else None
+    ends_early = options.stop_early and is_known_early(spec.gates, prepared.plan.judges.values(), cards)
+    watch = EarlyVerdict(spec, policy, baseline_of) if ends_early else None
     run = await execute(
         prepared.plan,
         prepared.targets,
@@ -220,7 +219,8 @@ async def run_evaluation(
             today=today_utc(),
             cards=cards,
         )
-    run.save_verdict(replace(verdict, looks=count_looks(project, run.manifest)))
+    notes = (*verdict.notes, ASKS_ALL) if options.stop_early and not ends_early else verdict.notes
+    run.save_verdict(replace(verdict, notes=notes, looks=count_looks(project, run.manifest)))
     return run
 
 

@@ -7,6 +7,7 @@ is a policy.
 from promptship.gates._decide import KNOWN_METRICS, check_gates, decide_verdict, merge_verdicts
 from promptship.gates._early import decide_early
 from promptship.gates._exit_codes import exit_code_of
+from promptship.gates._judges import is_on_judges
 from promptship.gates._policy import Policy, load_policy
 from promptship.gates._versus import Baseline
 
@@ -18,6 +19,7 @@ __all__ = [
     "decide_early",
     "decide_verdict",
     "exit_code_of",
+    "is_on_judges",
     "load_policy",
     "merge_verdicts",
 ]
