@@ -83,7 +83,7 @@ def test_score_is_reached_from_the_package():
     ("kind", "hint"),
     [
         ("javascript", "use the type python"),
-        ("not-moderation", "it asks a model"),
+        ("not-moderation", "toxicity and classifier ask a model of this machine"),
         ("trace-span-count", "trajectory:"),
     ],
 )
