@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
 from promptship.domain import Response
@@ -130,3 +134,22 @@ def test_a_text_that_no_one_can_send_is_judged_all_the_same(bench, judged, said)
     model = bench.answers([said("yes")])
     assert bench.score("llm-rubric", judged("Half a pair: \ud800"), value="Is brief.").passed
     assert "Half a pair: ?" in model.calls[0].messages[1].text
+
+
+# What SmolLM2-135M-Instruct (Apache-2.0) wrote when it was asked by `llm-rubric` with `form: json`, unedited.
+RECORDED = json.loads((Path(__file__).parent / "recorded_answers.json").read_text())
+
+
+@pytest.mark.parametrize("kind", ["llm-rubric", "closed-qa", "goal-success", "summary"])
+@pytest.mark.parametrize("row", RECORDED, ids=range(len(RECORDED)))
+def test_what_a_small_model_wrote_instead_of_a_verdict_is_none(bench, judged, row, kind):
+    bench.answers([Response(text=row["raw"], finish_reason=row["finish_reason"])])
+    value = None if kind == "summary" else "Names a sum."
+    score = bench.score(kind, judged(row["text"], inputs={"mail": "Where is my money?"}), value=value)
+    assert (score.value, score.passed, score.category) == (None, None, "unscored")
+    assert {vote.category for vote in score.votes} <= {"prose", "truncated"}
+
+
+def test_a_reader_that_takes_the_first_object_it_finds_would_have_been_fooled():
+    found = [re.search(r"\{.*?\}", row["raw"]) for row in RECORDED]
+    assert "yes" in [json.loads(one[0])["verdict"] for one in found if one]
