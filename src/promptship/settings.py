@@ -33,6 +33,8 @@ class Settings(BaseSettings):
         max_error_rate: Share of cells that may end in an error before the run fails as infrastructure.
         min_scored: Share of cells that must be scored for a verdict to pass.
         cache_dir: User cache for models; None for the platform's place.
+        database_url: The registry: a path, relative to the project, or `postgresql+psycopg://…`; None for
+            `registry.db` in the state folder. A URL with a password belongs into the environment.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROMPTSHIP_", env_nested_delimiter="__", extra="forbid", frozen=True)
@@ -46,6 +48,7 @@ class Settings(BaseSettings):
     max_error_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
     min_scored: Annotated[float, Field(ge=0, le=1)] = 0.99
     cache_dir: Path | None = None
+    database_url: str | None = None
 
     @classmethod
     def settings_customise_sources(

@@ -10,6 +10,7 @@ from promptship.assembly._evaluations import (
     evaluate,
     evaluate_all,
 )
+from promptship.assembly._registry import local_actor, open_registry, registry_address, store_run
 from promptship.assembly._workspace import ModelOptions, Workspace
 
 __all__ = [
@@ -23,5 +24,9 @@ __all__ = [
     "estimate_all",
     "evaluate",
     "evaluate_all",
+    "local_actor",
     "mutate_all",
+    "open_registry",
+    "registry_address",
+    "store_run",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
+from promptship.assembly._registry import StoredVersions
 from promptship.errors import ReferenceNotFoundError, StorageError, UsageError
 from promptship.evalsets import Evalset, discover_evalsets, load_evalset
 from promptship.evaluation import (
@@ -89,7 +90,9 @@ class Workspace:
         Raises:
             UsageError: There is none, or its settings are wrong.
         """
-        return cls(project=Project.open(start), options=options or ModelOptions())
+        project = Project.open(start)
+        project.stored_versions = StoredVersions(project)
+        return cls(project=project, options=options or ModelOptions())
 
     @property
     def cache_dir(self) -> Path:

@@ -14,16 +14,19 @@ from promptship.cli import (
     _compare,
     _convert,
     _coverage,
+    _db,
     _demo,
     _diff,
     _eval,
     _gate,
+    _history,
     _init,
     _judge,
     _models,
     _mutate,
     _power,
     _prompts,
+    _registry,
     _review,
     _run,
     _runs,
@@ -39,6 +42,7 @@ __all__ = ["app", "main"]
 
 _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 _FRONT, _PROMPTS, _EVALUATION, _MODELS = "Front door", "Prompts", "Evaluation", "Models"
+_REGISTRY = "Registry"
 
 app = typer.Typer(
     name="promptctl",
@@ -77,6 +81,7 @@ app.command("run", rich_help_panel=_FRONT)(_run.run)
 app.command("eval", rich_help_panel=_FRONT)(_eval.evaluate)
 app.command("diff", rich_help_panel=_FRONT)(_diff.diff)
 app.command("status", rich_help_panel=_FRONT)(_status.status)
+app.command("rollback", rich_help_panel=_FRONT)(_registry.rollback)
 app.command("list", rich_help_panel=_PROMPTS)(_prompts.list_prompts)
 app.command("show", rich_help_panel=_PROMPTS)(_prompts.show)
 app.command("render", rich_help_panel=_PROMPTS)(_prompts.render)
@@ -94,6 +99,18 @@ app.add_typer(_judge.app, name="judge", rich_help_panel=_EVALUATION)
 app.add_typer(_review.app, name="review", rich_help_panel=_EVALUATION)
 app.command("score", rich_help_panel=_EVALUATION)(_score.score)
 app.command("schema", rich_help_panel=_EVALUATION)(_schema.schema)
+app.command("push", rich_help_panel=_REGISTRY)(_registry.push)
+app.command("log", rich_help_panel=_REGISTRY)(_history.log)
+app.command("label", rich_help_panel=_REGISTRY)(_registry.label)
+app.command("resolve", rich_help_panel=_REGISTRY)(_history.resolve)
+app.command("search", rich_help_panel=_REGISTRY)(_history.search)
+app.command("blame", rich_help_panel=_REGISTRY)(_history.blame)
+app.command("bisect", rich_help_panel=_REGISTRY)(_history.bisect)
+app.command("fork", rich_help_panel=_REGISTRY)(_registry.fork)
+app.command("tag", rich_help_panel=_REGISTRY)(_registry.tag)
+app.command("withdraw", rich_help_panel=_REGISTRY)(_registry.withdraw)
+app.command("verify", rich_help_panel=_REGISTRY)(_history.verify)
+app.add_typer(_db.app, name="db", rich_help_panel=_REGISTRY)
 app.add_typer(_models.app, name="models", rich_help_panel=_MODELS)
 
 

@@ -47,6 +47,9 @@ def show(context: typer.Context, reference: _Reference, *, as_json: _Json = Fals
     version = loaded.version
     model = version.closure.model
     typer.echo(f"prompt   {version.label}\nfile     {loaded.path}\ndigest   {version.digest}")
+    if stored := loaded.stored:
+        said = f" ({stored.message})" if stored.message else ""
+        typer.echo(f"version  {stored.number}, {stored.semver_text}, {stored.created_at[:10]} by {stored.author}{said}")
     typer.echo(f"model    {model.name} ({model.model}) {model.params or ''}".rstrip())
     typer.echo(f"inputs   {', '.join(_input_names(loaded)) or 'none'}")
     if loaded.partials:

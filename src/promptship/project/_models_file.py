@@ -46,6 +46,25 @@ class ModelCatalog:
         """
         return self._resolve(name, ())
 
+    def with_operations(self, config: ModelConfig) -> ModelConfig:
+        """Give a config of a stored version the address, keys, price and limits of the entry with its model.
+
+        The entry of the same name is taken before others; where none has its model it is returned as it is.
+        """
+        fallbacks = tuple(self.with_operations(fallback) for fallback in config.fallbacks)
+        entry = self._entry_with_model(config)
+        if entry is None:
+            return config.model_copy(update={"fallbacks": fallbacks})
+        return entry.model_copy(update={"params": config.params, "fallbacks": fallbacks})
+
+    def _entry_with_model(self, config: ModelConfig) -> ModelConfig | None:
+        same = (config.model, config.endpoint)
+        for name in dict.fromkeys([config.name, *self.names]):
+            entry = self.resolve(name) if name in self._entries else None
+            if entry is not None and (entry.model, entry.endpoint) == same:
+                return entry
+        return None
+
     def _resolve(self, name: str, above: tuple[str, ...]) -> ModelConfig:
         if name in above:
             chain = " -> ".join((*above, name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -13,39 +13,20 @@ import orjson
 
 from promptship.domain import ModelConfig, PromptVersion, Reference, parse_reference
 from promptship.errors import Problem, ReferenceNotFoundError, SourceError, UsageError, did_you_mean
+from promptship.project._loaded import LoadedPrompt, build_stored
 from promptship.project._models_file import ModelCatalog, parse_models
 from promptship.project._root import find_root, load_settings
-from promptship.project._trees import FileTree, GitTree, Tree, find_base, read_commit
+from promptship.project._trees import FileTree, GitTree, Tree, find_base, read_author, read_commit
 from promptship.prompts import build_closure, collect_partials, decode_source, parse_prompt
 
 if TYPE_CHECKING:
-    from promptship.domain import JsonObject
+    from promptship.domain import JsonObject, VersionSource
     from promptship.prompts import PromptDocument
     from promptship.settings import Settings
 
-__all__ = ["LoadedPrompt", "Project"]
+__all__ = ["Project"]
 
 _ENDING = ".prompt"
-_NEEDS_REGISTRY = "versions, labels and digests live in a registry, which comes in a later version"
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadedPrompt:
-    """A prompt as found: its closed version, and the document it was made from (for lint and places in messages).
-
-    Attributes:
-        version: The closed version.
-        document: The parsed file.
-        partials: Text of each partial it reaches, by name.
-        path: The file, as messages name it.
-        text: The file's text.
-    """
-
-    version: PromptVersion
-    document: PromptDocument
-    partials: dict[str, str]
-    path: str
-    text: str
 
 
 class Project:
@@ -54,12 +35,17 @@ class Project:
     Args:
         root: Its folder.
         settings: Its settings.
+
+    Attributes:
+        tree: Its files.
+        stored_versions: Where `name@7` and `name@label` come from; None where there is no registry to ask.
     """
 
     def __init__(self, root: Path, settings: Settings) -> None:
         self.root = root
         self.settings = settings
         self.tree: Tree = FileTree(root)
+        self.stored_versions: VersionSource | None = None
         self._catalogs: dict[str, ModelCatalog] = {}
 
     @classmethod
@@ -101,6 +87,10 @@ class Project:
         """Return the commit of the working tree, with `+dirty` where files differ; None outside git."""
         return read_commit(self.root)
 
+    def git_author(self) -> str | None:
+        """Return who git says works here, as `Ada <ada@example.org>`; None where it does not know."""
+        return read_author(self.root)
+
     def base_commit(self) -> str | None:
         """Return the commit at which the working tree left the default branch; None where there is none."""
         return find_base(self.root)
@@ -134,20 +124,29 @@ class Project:
         """Load and close a prompt.
 
         Args:
-            reference: Name, `name@git:REV`, or path of a `.prompt` file.
-            model: Name of a model config that replaces the prompt's own; None to keep it.
+            reference: Name, `name@git:REV`, path of a `.prompt` file, or what a registry knows: `name@7`,
+                `name@label`, `name@^2`, `name@sha256:…`.
+            model: Name of a model config that replaces the prompt's own; None to keep it. What the prompt's `config`
+                overrides stays where its file is read; a stored version does not tell it from the model's own.
 
         Raises:
-            ReferenceNotFoundError: No such prompt, revision or model.
+            ReferenceNotFoundError: No such prompt, revision, version or model.
             SourceError: The prompt, a partial, its examples or `models.yaml` is wrong.
         """
         parsed = parse_reference(reference)
-        if parsed.kind in {"version", "label", "digest"}:
-            hint = f"name the working tree ({parsed.name}) or a commit ({parsed.name}@git:REV)"
-            raise ReferenceNotFoundError(f"cannot resolve {reference!r}: {_NEEDS_REGISTRY}", hint=hint)
+        if parsed.kind in {"version", "label", "digest", "range"}:
+            return self._load_stored(parsed, model)
         tree = GitTree(self.root, parsed.selector) if parsed.kind == "git" else self.tree
         path = self._path_of(parsed, tree)
         return self._load(parsed, path, tree, model)
+
+    def _load_stored(self, reference: Reference, model: str | None) -> LoadedPrompt:
+        if self.stored_versions is None:
+            hint = f"name the working tree ({reference.name}) or a commit ({reference.name}@git:REV)"
+            raise ReferenceNotFoundError(f"cannot resolve {str(reference)!r}: no registry was opened", hint=hint)
+        version, closure = self.stored_versions.find_version(reference)
+        config = self.models.resolve(model) if model else self.models.with_operations(closure.model)
+        return build_stored(reference, version, replace(closure, model=config), model=model)
 
     def _load(self, reference: Reference, path: str, tree: Tree, model: str | None) -> LoadedPrompt:
         shown = tree.describe(path)

@@ -134,6 +134,16 @@ def read_commit(root: Path) -> str | None:
     return head.decode().strip() + ("+dirty" if changed else "")
 
 
+def read_author(root: Path) -> str | None:
+    """Return `Ada <ada@example.org>` as git is set up; None where it is not, or not installed."""
+    try:
+        said = [_git(root, "config", key) for key in ("user.name", "user.email")]
+    except UsageError:
+        return None
+    name, mail = ((found or b"").decode("utf-8", "replace").strip() for found in said)
+    return f"{name} <{mail}>" if name and mail else name or mail or None
+
+
 def find_base(root: Path) -> str | None:
     """Return the commit at which the working tree left the default branch; None outside git or without such a branch.
 

@@ -219,8 +219,13 @@ def load_document(unit: UnitOfWork, digest: str) -> dict[str, Any]:
     return found
 
 
-def load_cells(unit: UnitOfWork, run_id: str) -> list[StoredCell]:
+def load_cells(unit: UnitOfWork, run_id: str, *, version: str | None = None) -> list[StoredCell]:
     """Return the cells of a stored run, in its order.
+
+    Args:
+        unit: Where to look.
+        run_id: The run.
+        version: Of the variants with this digest only; None for all.
 
     Raises:
         ReferenceNotFoundError: There is no such run.
@@ -229,6 +234,8 @@ def load_cells(unit: UnitOfWork, run_id: str) -> list[StoredCell]:
     run = unit.records.find_run(run_id)
     if run is None:
         raise ReferenceNotFoundError(f"the registry has no run {run_id!r}", hint="promptctl push --run RUN")
+    document = load_document(unit, run.digest)
+    variants = [one["digest"] for one in document["manifest"]["variants"]]
     return [
         StoredCell(
             key=CellKey(variant, case_id, repeat),
@@ -236,7 +243,8 @@ def load_cells(unit: UnitOfWork, run_id: str) -> list[StoredCell]:
             scores={name: (value, passed) for name, (value, passed) in scores.items()},
             payload=payload,
         )
-        for variant, case_id, repeat, outcome, scores, payload in load_document(unit, run.digest)["cells"]
+        for variant, case_id, repeat, outcome, scores, payload in document["cells"]
+        if version in {None, variants[variant]}
     ]
 
 

@@ -393,14 +393,18 @@ class Registry:
         with self._store.read() as unit:
             return unit.records.runs(version=version, evalset=evalset)
 
-    def cells(self, run_id: str) -> list[StoredCell]:
+    def cells(self, run_id: str, *, version: str | None = None) -> list[StoredCell]:
         """Return the cells of a stored run; they stay when payloads are erased.
+
+        Args:
+            run_id: The run.
+            version: Of the variants with this digest only.
 
         Raises:
             ReferenceNotFoundError: There is no such run.
         """
         with self._store.read() as unit:
-            return load_cells(unit, run_id)
+            return load_cells(unit, run_id, version=version)
 
     def erase(
         self, *, actor: Actor, subject: str | None = None, before: str | None = None, reason: str = ""

@@ -99,7 +99,7 @@ def open_store(address: str, *, make: bool = True) -> Store:
     """
     url, place, path = parse_address(address), hide_password(address), sqlite_path(address)
     if path is not None and not make and not path.exists():
-        raise ReferenceNotFoundError(f"there is no registry at {place!r} yet", hint="promptctl push PROMPT")
+        raise ReferenceNotFoundError(f"there is no registry at {place!r} yet", hint="promptctl push")
     engine = make_engine(url)
     try:
         with storage_errors("open", place):
