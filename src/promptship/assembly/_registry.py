@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptship.domain import Actor
-from promptship.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptship.domain import Closure, Reference, StoredRun, StoredVersion
     from promptship.project import Project
+    from promptship.registry import Registry
     from promptship.runner import Run
 
 __all__ = ["StoredVersions", "local_actor", "open_registry", "registry_address", "store_run"]
@@ -43,6 +43,9 @@ def open_registry(project: Project, *, make: bool = False) -> Registry:
         StorageError: It cannot be opened.
         MissingExtraError: The extra `eval` or `postgres` is not installed.
     """
+    # Here and not above: an evaluation of the working tree needs no registry.
+    from promptship.registry import Registry
+
     return Registry.open(registry_address(project), make=make)
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptship.errors import InfrastructureError, ReferenceNotFoundError, UsageError, did_you_mean
-from promptship.registry import bisect_versions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,6 +56,9 @@ async def bisect_case(
             run = await evaluate(replace(loaded, closure=replace(loaded.closure, model=model)), case_id)
             outcome = _worst([record.outcome for record in run.records([case_id])])
         return _decide(outcome, version, case_id)
+
+    # Here and not above: no other use case needs the registry.
+    from promptship.registry import bisect_versions
 
     return await bisect_versions(versions, passes)
 
