@@ -179,6 +179,31 @@ async def test_known_vectors_are_not_computed_again_not_even_by_another_process(
     again.close()
 
 
+async def test_a_text_that_comes_with_every_case_is_computed_once(embedder_folder, tmp_path, monkeypatch):
+    computed = []
+
+    def counted(folder):
+        run = _measuring.load_embedder(folder)
+
+        def remember(texts):
+            computed.extend(texts)
+            return run(texts)
+
+        return remember
+
+    counted.__name__ = "load_embedder"
+    monkeypatch.setattr(_instruments, "_BATCHES", {})
+    monkeypatch.setattr(_instruments, "_MOST_RECENT", 6)
+    monkeypatch.setattr(_instruments, "load_embedder", counted)
+    embedder = open_embedder(str(embedder_folder), cache_dir=tmp_path)
+    rows = [await embedder.embed([word, "monday"]) for word in WORDS[:4]]
+    assert computed.count("monday") == 1
+    assert all((row[1] == rows[0][1]).all() for row in rows)
+    for word in WORDS:
+        await embedder.embed([word])
+    assert len(embedder._recent) <= 6 + 1
+
+
 async def test_tokens_are_matched_with_the_likest_of_the_other_text(encoder, tmp_path):
     """Source: the formulas of Zhang et al. (2020), BERTScore, computed here one pair at a time."""
     matcher = open_token_matcher(str(encoder), cache_dir=tmp_path)

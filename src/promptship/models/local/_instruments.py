@@ -53,6 +53,8 @@ DEFAULT_LANGUAGE_MODEL = "smollm2-135m-instruct"
 
 _MOST_ROWS = 32
 _EMBEDDED_AT_ONCE = 64
+# Of 384 figures each these are 3 MB.
+_MOST_RECENT = 2_048
 
 
 class LocalEmbedder:
@@ -67,6 +69,7 @@ class LocalEmbedder:
         self._source = source
         self._batches = _shared(load_embedder, source, size_of=len, most_rows=_EMBEDDED_AT_ONCE)
         self._vectors = vectors
+        self._recent: dict[bytes, NDArray[np.float32]] = {}
 
     @cached_property
     def identity(self) -> str:
@@ -79,15 +82,29 @@ class LocalEmbedder:
 
         identity, vectors = self.identity, self._vectors
         keys = [vector_key(identity, text) for text in texts]
-        known = {} if vectors is None else vectors.get(keys)
+        known = self._recall(keys)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         if missing:
             for key, vector in zip(missing, await self._batches.run(list(missing.values())), strict=True):
                 known[key] = vector
                 if vectors is not None:
                     vectors.put(key, vector)
+        self._remember(known)
         # Not np.stack, which takes longer over two rows than it takes to find them in the cache.
         return np.array([known[key] for key in keys]) if keys else np.zeros((0, 0), dtype=np.float32)
+
+    def _recall(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        recent = self._recent
+        known = {key: recent[key] for key in keys if key in recent}
+        if self._vectors is not None and len(known) < len(keys):
+            known.update(self._vectors.get(key for key in keys if key not in known))
+        return known
+
+    def _remember(self, known: Mapping[bytes, NDArray[np.float32]]) -> None:
+        # What all cases are compared with comes again with each; what has not come again for so long may go.
+        if len(self._recent) >= _MOST_RECENT:
+            self._recent.clear()
+        self._recent.update(known)
 
 
 class LocalTokenMatcher:
