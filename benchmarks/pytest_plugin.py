@@ -36,6 +36,7 @@ def run(command: list[str], folder: Path) -> tuple[float, float, str]:
     # plugins of this environment would be measured too, so none is loaded but those that the command names.
     (folder / "tmp").mkdir(exist_ok=True)
     environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     out = folder / "tmp" / "out.txt"
     started = time.perf_counter()
     with out.open("wb") as file:
