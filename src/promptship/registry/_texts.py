@@ -69,7 +69,7 @@ def check_tags(tags: Iterable[str]) -> list[str]:
 
 def format_time(time: datetime) -> str:
     """Return a time as the ledger writes it: UTC, always to the microsecond, so that texts sort as times do."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def parse_time(text: str) -> str:

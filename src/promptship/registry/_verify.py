@@ -120,7 +120,8 @@ def _verify_ledger(work: _Verification) -> None:
     before, at = NO_EVENT, ""
     for count, event in enumerate(work.unit.ledger.stream(), start=1):
         work.counts["events"] = count
-        if message := _event_flaw(event, count, before, at) or _replay_flaw(work.replay, event):
+        flaw, contradiction = _event_flaw(event, count, before, at), _replay_flaw(work.replay, event)
+        if message := flaw or contradiction:
             work.note("ledger_event", event.seq, message)
         before, at = event.hash, event.at
 

@@ -20,8 +20,8 @@ Every command of `promptctl` and every option. `promptctl COMMAND --help` says t
 as `promptship` too. A test makes this page from the program and fails where they differ.
 
 - Data goes to stdout, everything else (progress, notes, errors) to stderr. `--json` prints JSON instead of a table.
-- `REF` is a prompt: `name`, `name@git:REV`, or the path of a `.prompt` file
-  ([references](prompt-files.md#references)).
+- `REF` is a prompt: `name`, `name@git:REV`, the path of a `.prompt` file, or a version of the registry such as `name@7`
+  and `name@production` ([references](prompt-files.md#references)).
 - `-C DIR` comes before the command: `promptctl -C services/mail eval`.
 - An option written with `...` may be given several times.
 
