@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from promptship.store._models import METADATA
 from promptship.store._rows import BlobRow
@@ -19,6 +19,9 @@ __all__ = ["Blobs"]
 
 _BLOB = METADATA.tables["blob"]
 _DIGESTS_AT_ONCE = 500
+_ADD = insert(_BLOB)
+_BY_DIGEST = select(*_BLOB.c).where(_BLOB.c.digest == bindparam("of_digest"))
+_KNOWN = select(_BLOB.c.digest).where(_BLOB.c.digest.in_(bindparam("digests", expanding=True)))
 _ROWS_AT_ONCE = 200
 
 
@@ -33,14 +36,14 @@ class Blobs:
         known: set[str] = set()
         for first in range(0, len(rows), _DIGESTS_AT_ONCE):
             digests = [row.digest for row in rows[first : first + _DIGESTS_AT_ONCE]]
-            known.update(self._connection.execute(select(_BLOB.c.digest).where(_BLOB.c.digest.in_(digests))).scalars())
+            known.update(self._connection.execute(_KNOWN, {"digests": digests}).scalars())
         fresh = {row.digest: asdict(row) for row in rows if row.digest not in known}
         if fresh:
-            self._connection.execute(insert(_BLOB), list(fresh.values()))
+            self._connection.execute(_ADD, list(fresh.values()))
 
     def find(self, digest: str) -> BlobRow | None:
         """Return the blob; None where there is none."""
-        row = self._connection.execute(select(*_BLOB.c).where(_BLOB.c.digest == digest)).one_or_none()
+        row = self._connection.execute(_BY_DIGEST, {"of_digest": digest}).one_or_none()
         return None if row is None else BlobRow(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented way
 
     def stream(self) -> Iterator[BlobRow]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from promptship.domain import LedgerEvent, LedgerHead
 from promptship.errors import StorageError
@@ -21,6 +21,15 @@ __all__ = ["Ledger"]
 _EVENT = METADATA.tables["ledger_event"]
 _HEAD = METADATA.tables["ledger_head"]
 _ROWS_AT_ONCE = 5_000
+# Making a statement costs SQLAlchemy more than running it, so what each change needs is made once.
+_ADD = insert(_EVENT)
+_READ_HEAD = select(_HEAD.c.seq, _HEAD.c.hash, _HEAD.c.at).where(_HEAD.c.id == 1)
+_LOCK_HEAD = _READ_HEAD.with_for_update()
+_MOVE_HEAD = (
+    update(_HEAD)
+    .where(_HEAD.c.id == 1, _HEAD.c.seq == bindparam("before"))
+    .values(seq=bindparam("now"), hash=bindparam("new_hash"), at=bindparam("new_at"))
+)
 
 
 class Ledger:
@@ -47,12 +56,9 @@ class Ledger:
         Raises:
             StorageError: The head is not what this unit has read.
         """
-        self._connection.execute(insert(_EVENT), _as_row(event))
-        moved = self._connection.execute(
-            update(_HEAD)
-            .where(_HEAD.c.id == 1, _HEAD.c.seq == event.seq - 1)
-            .values(seq=event.seq, hash=event.hash, at=event.at)
-        )
+        self._connection.execute(_ADD, _as_row(event))
+        named = {"before": event.seq - 1, "now": event.seq, "new_hash": event.hash, "new_at": event.at}
+        moved = self._connection.execute(_MOVE_HEAD, named)
         if moved.rowcount != 1:
             raise StorageError(f"the ledger's head is not at event {event.seq - 1}", hint="promptctl verify")
         self._head = LedgerHead(seq=event.seq, hash=event.hash, at=event.at)
@@ -102,8 +108,7 @@ class Ledger:
         return [_as_event(row) for row in self._connection.execute(query)]
 
     def _read_head(self, *, lock: bool) -> LedgerHead:
-        query = select(_HEAD.c.seq, _HEAD.c.hash, _HEAD.c.at).where(_HEAD.c.id == 1)
-        row = self._connection.execute(query.with_for_update() if lock else query).one_or_none()
+        row = self._connection.execute(_LOCK_HEAD if lock else _READ_HEAD).one_or_none()
         if row is None:
             raise StorageError("the ledger has no head", hint="promptctl db check --repair")
         return LedgerHead(seq=row.seq, hash=row.hash, at=row.at)

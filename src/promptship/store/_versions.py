@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, select, update
 
 from promptship.domain import StoredVersion, Tombstone
 from promptship.store._models import METADATA
@@ -30,6 +30,36 @@ _KEPT = (
 )  # fmt: skip
 
 
+def _select() -> Select[Any]:
+    joined = _VERSION.join(_PROMPT, _PROMPT.c.id == _VERSION.c.prompt_id).outerjoin(
+        _TOMBSTONE, _TOMBSTONE.c.version_id == _VERSION.c.id
+    )
+    return select(
+        _VERSION.c.id,
+        _PROMPT.c.name,
+        *(_VERSION.c[column] for column in (*_KEPT, "major", "minor", "patch")),
+        _TOMBSTONE.c.reason,
+        _TOMBSTONE.c.actor,
+        _TOMBSTONE.c.at,
+    ).select_from(joined)
+
+
+# Making a statement costs SQLAlchemy more than running it, so what each change needs is made once.
+_NAMED = _select().where(_PROMPT.c.name == bindparam("of_prompt"))
+_BY_NUMBER = _NAMED.where(_VERSION.c.number == bindparam("of_number"))
+_BY_DIGEST = _NAMED.where(_VERSION.c.digest.between(bindparam("start"), bindparam("end"))).limit(2)
+_NEWEST = _NAMED.order_by(_VERSION.c.number.desc()).limit(1)
+_NEWEST_LIVING = _NEWEST.where(_TOMBSTONE.c.version_id.is_(None))
+_NEXT_NUMBER = select(_PROMPT.c.id, _PROMPT.c.next_number).where(_PROMPT.c.name == bindparam("of_prompt"))
+_COUNT_ON = update(_PROMPT).where(_PROMPT.c.id == bindparam("of_id")).values(next_number=bindparam("number"))
+_PROMPT_ID = select(_PROMPT.c.id).where(_PROMPT.c.name == bindparam("of_prompt")).scalar_subquery()
+_ADDED = (*_KEPT, "major", "minor", "patch", "search_text")
+_ADD = (
+    insert(_VERSION).values(prompt_id=_PROMPT_ID, **{name: bindparam(name) for name in _ADDED}).returning(_VERSION.c.id)
+)
+_TAGS_OF_ONE = select(_TAG.c.version_id, _TAG.c.tag).where(_TAG.c.version_id == bindparam("of_id"))
+
+
 class Versions:
     """Versions by prompt and number. Nothing here changes one that is there."""
 
@@ -42,14 +72,11 @@ class Versions:
 
     def claim_number(self, name: str, *, at: str) -> int:
         """Return the number of the prompt's next version, which nobody gets again."""
-        row = self._connection.execute(
-            select(_PROMPT.c.id, _PROMPT.c.next_number).where(_PROMPT.c.name == name)
-        ).first()
+        row = self._connection.execute(_NEXT_NUMBER, {"of_prompt": name}).first()
         if row is None:
             self._connection.execute(insert(_PROMPT).values(name=name, next_number=2, created_at=at))
             return 1
-        counted = update(_PROMPT).where(_PROMPT.c.id == row.id).values(next_number=row.next_number + 1)
-        self._connection.execute(counted)
+        self._connection.execute(_COUNT_ON, {"of_id": row.id, "number": row.next_number + 1})
         return int(row.next_number)
 
     def next_numbers(self) -> dict[str, int]:
@@ -69,14 +96,10 @@ class Versions:
             partials: Digest of each partial's text, by its path.
             search_text: What it is found by, case-folded.
         """
-        prompt_id = select(_PROMPT.c.id).where(_PROMPT.c.name == version.prompt).scalar_subquery()
         major, minor, patch = version.semver
         values = {name: getattr(version, name) for name in _KEPT}
         values |= {"major": major, "minor": minor, "patch": patch, "search_text": search_text}
-        added = self._connection.execute(
-            insert(_VERSION).values(prompt_id=prompt_id, **values).returning(_VERSION.c.id)
-        )
-        version_id = added.scalar_one()
+        version_id = self._connection.execute(_ADD, {"of_prompt": version.prompt, **values}).scalar_one()
         edges = [{"version_id": version_id, "partial": path, "digest": digest} for path, digest in partials.items()]
         if edges:
             self._connection.execute(insert(_EDGE), edges)
@@ -85,13 +108,12 @@ class Versions:
         """Return a version, withdrawn or not; None where there is none."""
         if number > _LARGEST_NUMBER:
             return None
-        return self._one(_select().where(_PROMPT.c.name == name, _VERSION.c.number == number))
+        return self._one(_BY_NUMBER, {"of_prompt": name, "of_number": number})
 
     def find_digest(self, name: str, start: str) -> list[StoredVersion]:
         """Return the prompt's versions whose digest begins with `start`, two at most."""
         # What begins alike sorts after the beginning itself, and before the beginning with a "g".
-        between = _VERSION.c.digest.between(start, f"{start}g")
-        return self._all(_select().where(_PROMPT.c.name == name, between).limit(2))
+        return self._all(_BY_DIGEST, {"of_prompt": name, "start": start, "end": f"{start}g"})
 
     def find_latest(self, name: str, *, withdrawn: bool = False) -> StoredVersion | None:
         """Return the version with the largest number; None where there is none.
@@ -100,10 +122,7 @@ class Versions:
             name: The prompt.
             withdrawn: Whether a withdrawn one counts.
         """
-        query = _select().where(_PROMPT.c.name == name)
-        if not withdrawn:
-            query = query.where(_TOMBSTONE.c.version_id.is_(None))
-        return self._one(query.order_by(_VERSION.c.number.desc()).limit(1))
+        return self._one(_NEWEST if withdrawn else _NEWEST_LIVING, {"of_prompt": name})
 
     def find_in_range(self, name: str, wanted: Sequence[int], *, until: str | None) -> list[StoredVersion]:
         """Return the versions of one major number that are at least `wanted`, the largest first, withdrawn ones too.
@@ -169,36 +188,25 @@ class Versions:
             query = query.where(_VERSION.c.id.in_(_latest_ids()))
         return self._all(query.order_by(_PROMPT.c.name, _VERSION.c.number.desc()).limit(limit))
 
-    def _one(self, query: Select[Any]) -> StoredVersion | None:
-        found = self._all(query)
+    def _one(self, query: Select[Any], named: Mapping[str, object]) -> StoredVersion | None:
+        found = self._all(query, named)
         return found[0] if found else None
 
-    def _all(self, query: Select[Any]) -> list[StoredVersion]:
-        rows = self._connection.execute(query).all()
+    def _all(self, query: Select[Any], named: Mapping[str, object] | None = None) -> list[StoredVersion]:
+        rows = self._connection.execute(query, named or {}).all()
         tags = self._tags([row.id for row in rows])
         return [_as_version(row, tags.get(row.id, [])) for row in rows]
 
     def _tags(self, ids: list[int]) -> dict[int, list[str]]:
+        if len(ids) == 1:
+            rows = self._connection.execute(_TAGS_OF_ONE, {"of_id": ids[0]})
+            return {ids[0]: [row.tag for row in rows]}
         found: dict[int, list[str]] = {}
         for first in range(0, len(ids), _IDS_AT_ONCE):
             chosen = _TAG.c.version_id.in_(ids[first : first + _IDS_AT_ONCE])
             for row in self._connection.execute(select(_TAG.c.version_id, _TAG.c.tag).where(chosen)):
                 found.setdefault(row.version_id, []).append(row.tag)
         return found
-
-
-def _select() -> Select[Any]:
-    joined = _VERSION.join(_PROMPT, _PROMPT.c.id == _VERSION.c.prompt_id).outerjoin(
-        _TOMBSTONE, _TOMBSTONE.c.version_id == _VERSION.c.id
-    )
-    return select(
-        _VERSION.c.id,
-        _PROMPT.c.name,
-        *(_VERSION.c[column] for column in (*_KEPT, "major", "minor", "patch")),
-        _TOMBSTONE.c.reason,
-        _TOMBSTONE.c.actor,
-        _TOMBSTONE.c.at,
-    ).select_from(joined)
 
 
 def _latest_ids() -> Select[Any]:
