@@ -176,6 +176,15 @@ def test_verify_names_the_row_that_was_changed(released):
     assert released.json("verify", code=3)["flaws"][0]["row"] == "5"
 
 
+def test_a_gate_compares_with_what_is_in_production(released):
+    gate = "gates: [{metric: pass_rate, not_worse_by: 0.5, versus: production, decide: observed}]\n"
+    released.write("evalsets/versus.yaml", f"prompt: echo\nscorers: [icontains]\n{gate}cases: echo.jsonl\n")
+    (decided,) = released.json("eval", "versus")["gates"]
+    assert decided["value"] == pytest.approx(-2 / 3)
+    (same,) = released.json("eval", "versus", "--prompt", "echo@production")["gates"]
+    assert "labelled" not in same["reason"]
+
+
 def test_personal_data_can_be_erased_and_all_still_verifies(released):
     released.write("evalsets/mails.yaml", "prompt: echo\nscorers: [icontains]\ngates: [observed(pass_rate) >= 0]\n"
                    "cases:\n  - {inputs: {text: My name is Bob}, expected: bob, tags: {subject: bob}}\n"

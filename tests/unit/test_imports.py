@@ -6,7 +6,10 @@ import sys
 
 import pytest
 
-HEAVY = {"litellm", "torch", "transformers", "pandas", "pyarrow", "aiohttp", "sqlglot", "nltk", "sacrebleu", "lxml"}
+HEAVY = {
+    "litellm", "torch", "transformers", "pandas", "pyarrow", "aiohttp", "sqlglot", "nltk", "sacrebleu", "lxml",
+    "sqlmodel", "sqlalchemy", "alembic", "psycopg",
+}  # fmt: skip
 
 
 def loaded_by(code):
@@ -23,7 +26,8 @@ def test_importing_promptship_loads_the_standard_library_and_ours_only():
 
 
 @pytest.mark.parametrize(
-    "module", ["cli", "assembly", "evaluation", "models", "runner", "scorers", "evalsets", "report", "prompts"]
+    "module", ["cli", "assembly", "evaluation", "models", "runner", "scorers", "evalsets", "report", "prompts",
+     "registry", "store"]
 )
 def test_importing_a_package_loads_nothing_heavy(module):
     assert loaded_by(f"import promptship.{module}") & HEAVY == set()

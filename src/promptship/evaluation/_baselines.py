@@ -185,7 +185,7 @@ async def _at_revision(
     before = _version_at(project, versus, version)
     if isinstance(before, Baseline):
         return before
-    name = f"{before.name} at {_short(before.label.rpartition('@git:')[2])}"
+    name = f"{before.name} at {_short(before.label.partition('@')[2].removeprefix('git:'))}"
     model = _model_override(before)
     reference = before.label.removesuffix(f"+{model}") if model else before.label
     try:
@@ -202,7 +202,7 @@ def _version_at(project: Project, versus: str, version: PromptVersion | None) ->
     if version is None:
         return Baseline(name=versus, reason="the evalset evaluates no prompt of this project")
     if versus in _LABELS:
-        return Baseline(name=versus, reason=f"no version of {version.name!r} is labelled {versus!r} yet")
+        return _labelled(project, versus, version)
     revision = project.base_commit() if versus == _BASE else versus
     if revision is None:
         return Baseline(name=versus, reason="there is no git repository with a default branch and a commit")
@@ -214,6 +214,17 @@ def _version_at(project: Project, versus: str, version: PromptVersion | None) ->
         return Baseline(name=versus, reason=f"{version.name!r} is new: it is not in {_short(revision)}")
     if before.digest == version.digest:
         return Baseline(name=f"{version.name} at {_short(revision)}", is_candidate=True)
+    return before
+
+
+def _labelled(project: Project, label: str, version: PromptVersion) -> PromptVersion | Baseline:
+    """Return the version that a label of the registry points at, as `_version_at` does."""
+    try:
+        before = project.load_prompt(f"{version.name}@{label}", model=_model_override(version)).version
+    except ReferenceNotFoundError:
+        return Baseline(name=label, reason=f"no version of {version.name!r} is labelled {label!r} yet")
+    if before.digest == version.digest:
+        return Baseline(name=f"{version.name} at {label}", is_candidate=True)
     return before
 
 
