@@ -11,6 +11,7 @@ PromptshipError
 │   ├── ScorerError                  a scorer of the user's own that failed while it scored
 │   ├── PriceUnknownError            a budget that cannot be kept, since a model's price is not known
 │   ├── UnpairedScoresError          figures of two sides that do not belong to the same cases
+│   ├── StatisticsError              figures that leave what is asked of them undetermined
 │   └── MissingExtraError            an optional dependency that is not installed
 ├── InfrastructureError           3  network, provider, disk
 │   ├── ModelError                   a call that got no usable answer
@@ -64,6 +65,7 @@ __all__ = [
     "ScorerSetupError",
     "ServerError",
     "SourceError",
+    "StatisticsError",
     "StorageError",
     "UnpairedScoresError",
     "UsageError",
@@ -166,6 +168,10 @@ class PriceUnknownError(UsageError):
 
 class UnpairedScoresError(UsageError):
     """Two columns of figures that are compared pair by pair, and are not of the same cases."""
+
+
+class StatisticsError(UsageError):
+    """Figures that leave what is asked of them undetermined: no amount of arithmetic gives an answer."""
 
 
 class MissingExtraError(UsageError):
