@@ -91,6 +91,8 @@ def test_stored_versions_are_references_everywhere(released):
     shown = released("show", "echo@production").stdout
     assert "version  2, 1.0.1" in shown
     assert "(Change 2)" in shown
+    as_json = released.json("show", "echo@production")
+    assert (as_json["ref"], as_json["semver"], as_json["message"]) == ("echo@2", "1.0.1", "Change 2")
     digest = released.json("resolve", "echo@2")["digest"]
     assert released.json("show", f"echo@{digest}")["digest"] == digest
     assert "You said" in released("diff", "echo@1", "echo@production", "--level", "text").stdout

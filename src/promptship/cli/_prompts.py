@@ -176,7 +176,16 @@ def _describe(loaded: LoadedPrompt) -> dict[str, Any]:
         "description": document.description,
         "owner": document.owner,
         "tags": list(document.tags),
+        **_describe_stored(loaded),
     }
+
+
+def _describe_stored(loaded: LoadedPrompt) -> dict[str, Any]:
+    """Return what the registry knows of a version; nothing of a file."""
+    if (stored := loaded.stored) is None:
+        return {}
+    known = ("number", "message", "author", "git_commit", "created_at", "forked_from")
+    return {name: getattr(stored, name) for name in known} | {"ref": stored.ref, "semver": stored.semver_text}
 
 
 def _input_names(loaded: LoadedPrompt) -> list[str]:

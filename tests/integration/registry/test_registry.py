@@ -1,5 +1,6 @@
 """What a registry does, on SQLite and on PostgreSQL."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -331,6 +332,19 @@ def test_a_failed_change_leaves_nothing(registry, push, ada):
     with pytest.raises(PromptshipError):
         registry.put_label("support/reply@9", "production", actor=ada)
     assert len(registry.log()) == 1
+    assert registry.verify().flaws == ()
+
+
+def test_threads_share_a_registry(registry, make_version, ada):
+    def work(place):
+        for turn in range(5):
+            pushed = registry.push(make_version("a", f"{place} {turn}"), actor=ada).version
+            registry.put_label(pushed.ref, f"thread-{place}", actor=ada)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert [version.number for version in registry.versions("a")] == list(range(1, 41))
+    assert len(registry.labels("a")) == 8
     assert registry.verify().flaws == ()
 
 
