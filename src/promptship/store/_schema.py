@@ -42,11 +42,11 @@ GUARDS = {
 """Triggers that must be there, by dialect."""
 
 _GRANTS = (
-    "GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}",
+    "GRANT SELECT ON {tables}, ledger_head, promptship_schema TO {role}",
     "GRANT INSERT ON {tables} TO {role}",
     "GRANT UPDATE ON blob, prompt, label, ledger_head TO {role}",
     "GRANT DELETE ON version_tag, tombstone, label TO {role}",
-    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+    "GRANT USAGE ON SEQUENCE prompt_id_seq, version_id_seq, evalset_version_id_seq TO {role}",
     "GRANT USAGE ON SCHEMA {schema} TO {role}",
 )
 

@@ -34,7 +34,7 @@ EXIT_CODES = {
     ExitCode.PASS: "passed; a warning passes too",
     ExitCode.GATE_FAILED: "a gate failed; `score`: the text does not pass",
     ExitCode.USAGE: "what the user wrote, asked for or forgot; `lint`: there are errors",
-    ExitCode.INFRASTRUCTURE: "network, provider or disk; too many errors; no recorded answer; `verify`: a row was changed",
+    ExitCode.INFRASTRUCTURE: "network, provider, disk; too many errors; no recorded answer; `verify`: a changed row",
     ExitCode.INCONCLUSIVE: "nothing failed but a gate could not be decided",
     ExitCode.OVER_BUDGET: "the next call could cost more than `--max-cost` or `max_cost_usd` allows",
     ExitCode.INTERRUPTED: "interrupted; what is done is kept",
