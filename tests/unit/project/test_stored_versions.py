@@ -11,7 +11,7 @@ from promptship.prompts import build_closure, parse_prompt
 from promptship.settings import Settings
 
 MODELS = """
-house: {model: openai/gpt, base_url: 'http://127.0.0.1:1', api_key_env: KEY, params: {temperature: 1}, fallbacks: [spare]}
+house: {model: openai/gpt, api_key_env: KEY, params: {temperature: 1}, fallbacks: [spare]}
 spare: {model: openai/mini, api_key_env: OTHER}
 twin: {model: openai/gpt, api_key_env: TWIN}
 """
@@ -20,8 +20,8 @@ twin: {model: openai/gpt, api_key_env: TWIN}
 def stored(model, **changes):
     closure = build_closure(parse_prompt("Hi {{ name }}", path="a"), partials={}, examples=(), model=model)
     version = StoredVersion(
-        prompt="a", number=7, digest=Digest(closure.digest), semver=(1, 0, 0), model_name=model.name, description="Greets",
-        message="", author="Ada", author_kind="human", git_commit=None, forked_from=None, created_at="", event_seq=1,
+        prompt="a", number=7, digest=Digest(closure.digest), semver=(1, 0, 0), model_name=model.name,
+        description="Greets", message="", author="Ada", author_kind="human", git_commit=None, forked_from=None, created_at="", event_seq=1,
         tags=("x",),
     )  # fmt: skip
     return replace(version, **changes), closure
