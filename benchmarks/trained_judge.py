@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from promptship.domain import Case, JudgedItem, Output, digest_output
-from promptship.judges import NULL_JUDGES, TrainingData, TrainingPlan, auroc_of, train_on
+from promptship.judges import NULL_JUDGES, TrainingData, TrainingPlan, train_on
 from promptship.scorers import VECTOR, FeaturePlan, FeatureTools, compute_features
-from promptship.stats import bootstrap_bca
+from promptship.stats import auroc, bootstrap_bca
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,7 +89,8 @@ def llmbar(folder: Path) -> Task:
 def measure(task: Task, human: np.ndarray, scores: np.ndarray) -> float:
     """Return the AUROC of scores, or of pairs the share that their sign decides rightly."""
     if task.metric == "AUROC":
-        return auroc_of(human, scores, np.ones(len(human))) or 0.5
+        # A draw of the bootstrap may hold one class alone.
+        return auroc(scores, human) if 0 < human.mean() < 1 else 0.5
     # A tie between two answers is half right: a coin would decide.
     return float(np.mean(np.where(scores == 0, 0.5, (scores > 0) == (human > 0))))
 

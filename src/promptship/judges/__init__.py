@@ -10,22 +10,13 @@ from promptship.judges._calibrate import JudgeCalibration, MapName, calibrate_ju
 from promptship.judges._card import CardOptions, make_card
 from promptship.judges._cascade import CascadePoint, CascadeStage, cascade_frontier, run_cascade, stages_of
 from promptship.judges._compare import JudgeComparison, compare_cards
-from promptship.judges._figures import auroc_of
 from promptship.judges._folds import folds_of
 from promptship.judges._gather import LabelledItem, LabelSet, Purpose, gather_labels, require_usable
 from promptship.judges._import import ImportedLabels, ImportOptions, MatchedLabels, import_ratings, match_labels
 from promptship.judges._label_store import LabelChanges, LabelFiles, LabelStore, label_files, label_row
 from promptship.judges._nulls import NULL_JUDGES
 from promptship.judges._open import calibration_path, card_path, find_card, find_judge, model_path, open_judge
-from promptship.judges._panel import (
-    DawidSkene,
-    PanelFigures,
-    PanelRule,
-    dawid_skene,
-    effective_votes,
-    measure_panel,
-    panel_figures,
-)
+from promptship.judges._panel import PanelFigures, PanelRule, measure_panel, panel_figures
 from promptship.judges._probes import PROBES, Probe, run_probes
 from promptship.judges._queue import LabelQueue, QueuedOutput, load_plan, queue_plan, queue_run
 from promptship.judges._run_outputs import RunOutput, item_row, outputs_of
@@ -38,7 +29,6 @@ __all__ = [
     "CardOptions",
     "CascadePoint",
     "CascadeStage",
-    "DawidSkene",
     "ImportOptions",
     "ImportedLabels",
     "JudgeCalibration",
@@ -68,14 +58,11 @@ __all__ = [
     "TrainingPlan",
     "VoteFigures",
     "ask_judge",
-    "auroc_of",
     "calibrate_judge",
     "calibration_path",
     "card_path",
     "cascade_frontier",
     "compare_cards",
-    "dawid_skene",
-    "effective_votes",
     "find_card",
     "find_judge",
     "folds_of",

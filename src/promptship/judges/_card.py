@@ -14,7 +14,6 @@ from promptship.judges._figures import (
     ac1_of,
     agreement_of,
     alpha_of,
-    auroc_of,
     figure_of,
     kappa_of,
     resampled,
@@ -26,6 +25,7 @@ from promptship.judges._gather import require_usable
 from promptship.judges._nulls import compare_with_nulls
 from promptship.judges._probes import run_probes
 from promptship.judges._reliability import brier_of, calibration_error_of, reliability_of
+from promptship.stats import auroc, spearman
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -218,8 +218,8 @@ def _score_figures(labels: LabelSet, rulings: Sequence[Ruling]) -> dict[str, Car
         return {}
     rows = np.column_stack([human, scores, weights])
     return {
-        "auroc": _bounded(rows, clusters, lambda drawn: auroc_of(drawn[:, 0], drawn[:, 1], drawn[:, 2])),
-        "rank_correlation": _bounded(rows, clusters, lambda drawn: _rank_correlation(drawn[:, 0], drawn[:, 1])),
+        "auroc": _bounded(rows, clusters, _auroc_of),
+        "rank_correlation": _rank_correlation(human, scores, clusters),
         "calibration_error": calibration_error_of(human, scores, weights, clusters),
         "brier": brier_of(human, scores, weights, clusters),
     }
@@ -233,14 +233,19 @@ def _bounded(rows: ndarray, clusters: Sequence[str], statistic: Callable[[ndarra
     return CardFigure(estimate=estimate, low=found.low, high=found.high, n=found.n, method=found.method)
 
 
-def _rank_correlation(human: ndarray, scores: ndarray) -> float | None:
-    """Return Spearman's rho; None where either side is constant."""
-    import numpy as np
-    from scipy.stats import rankdata
+def _auroc_of(rows: ndarray) -> float | None:
+    """Return the AUROC of rows of label, score and weight; None where they are of one class."""
+    human, scores, weights = rows.T
+    return auroc(scores, human, weights=weights) if 0 < human.mean() < 1 else None
 
-    if np.ptp(human) == 0 or np.ptp(scores) == 0:
-        return None
-    return float(np.corrcoef(rankdata(human), rankdata(scores))[0, 1])
+
+def _rank_correlation(human: ndarray, scores: ndarray, clusters: Sequence[str]) -> CardFigure:
+    """Return Spearman's rho; no estimate where either side is constant, or of a handful of origins."""
+    try:
+        found = spearman(human, scores, clusters=clusters)
+    except UsageError:
+        return CardFigure(estimate=None, n=len(human))
+    return CardFigure(estimate=found.estimate, low=found.low, high=found.high, n=found.n, method=found.method)
 
 
 def _coverage(labels: LabelSet, rulings: Sequence[Ruling]) -> CardFigure:

@@ -20,7 +20,6 @@ __all__ = [
     "ac1_of",
     "agreement_of",
     "alpha_of",
-    "auroc_of",
     "figure_of",
     "kappa_of",
     "resampled",
@@ -118,28 +117,6 @@ def specificity_of(table: ndarray) -> float | None:
     """Return the share of bad items that the judge calls bad; None where none is bad."""
     total = float(table[0].sum())
     return float(table[0, 0]) / total if total else None
-
-
-def auroc_of(human: ndarray, scores: ndarray, weights: ndarray) -> float | None:
-    """Return the chance that a good item has a higher score than a bad one, ties counted half.
-
-    Returns:
-        0 to 1; None where all items are of one class.
-
-    Source:
-        Mann and Whitney (1947), Annals of Mathematical Statistics 18(1).
-    """
-    import numpy as np
-
-    good, bad = human > 0, human <= 0
-    pairs = float(weights[good].sum() * weights[bad].sum())
-    if not pairs:
-        return None
-    order = np.argsort(scores[bad], kind="stable")
-    sorted_bad, below = scores[bad][order], np.concatenate([[0.0], np.cumsum(weights[bad][order])])
-    left = below[np.searchsorted(sorted_bad, scores[good], side="left")]
-    right = below[np.searchsorted(sorted_bad, scores[good], side="right")]
-    return float((weights[good] * (left + right) / 2).sum()) / pairs
 
 
 def figure_of(marks: Marks, statistic: Callable[[ndarray], float | None], *, seed: int = 0) -> CardFigure:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from promptship.domain import CardFigure, ReliabilityBin
 from promptship.judges._figures import resampled, share
+from promptship.stats import expected_calibration_error, reliability_curve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,28 +30,28 @@ def reliability_of(
         weights: Shape (n,).
         clusters: Origin of each.
     """
-    found = []
-    for places in _bins(scores):
-        good = share(human[places], weights[places], [clusters[place] for place in places], within=(0.0, 1.0))
-        score = float(scores[places] @ weights[places] / weights[places].sum())
-        found.append(ReliabilityBin(score=score, good=good))
-    return tuple(found)
+    found = reliability_curve(scores, human, bins=_count_bins(len(scores)), weights=weights)
+    return tuple(
+        ReliabilityBin(
+            score=one.score,
+            good=share(
+                human[one.places], weights[one.places], [clusters[place] for place in one.places], within=(0.0, 1.0)
+            ),
+        )
+        for one in found
+    )
 
 
 def calibration_error_of(human: ndarray, scores: ndarray, weights: ndarray, clusters: Sequence[str]) -> CardFigure:
     """Return the expected calibration error over bins of like size, with its interval.
 
     Of scores that are probabilities it is not 0 in a sample, since each bin's share scatters: read it beside its n.
-
-    Source:
-        Naeini, Cooper and Hauskrecht (2015), AAAI; bins of equal mass as in Nixon et al. (2019), CVPR workshops.
     """
     import numpy as np
 
     def error(units: ndarray) -> float:
-        return sum(
-            abs(float((units[places, 0] - units[places, 1]) @ units[places, 2])) for places in _bins(units[:, 1])
-        ) / float(units[:, 2].sum())
+        said, given, counted = units.T
+        return expected_calibration_error(given, said, bins=_count_bins(len(units)), weights=counted)
 
     units = np.column_stack([human, scores, weights])
     if len(set(clusters)) < 2 * _FEWEST_IN_BIN:
@@ -70,12 +71,5 @@ def brier_of(human: ndarray, scores: ndarray, weights: ndarray, clusters: Sequen
     return share((scores - human) ** 2, weights, clusters, within=(0.0, 1.0))
 
 
-def _bins(scores: ndarray) -> list[ndarray]:
-    """Return places of items by score; equal scores share a bin, since nothing orders them."""
-    import numpy as np
-
-    # Of equal mass: bins of equal width leave most of a judge's scores, which sit at the ends, in two of them.
-    order = np.argsort(scores, kind="stable")
-    edges = np.unique(np.quantile(scores, np.linspace(0, 1, min(_BINS, max(1, len(scores) // _FEWEST_IN_BIN)) + 1)))
-    inner = np.searchsorted(scores[order], edges[1:-1], side="right")
-    return [places for places in np.split(order, inner) if len(places)]
+def _count_bins(items: int) -> int:
+    return min(_BINS, max(1, items // _FEWEST_IN_BIN))

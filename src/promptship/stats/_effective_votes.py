@@ -30,7 +30,7 @@ def effective_votes(
     With the truth, r is the mean correlation of two raters' errors: at 1 all are one vote, at 0 they are k, and where
     one is right when another is wrong they are more than k. Without it, r is the mean correlation of their votes, which
     also holds what they agree on for good reason: then k / (1 + (k - 1) r) says how many votes were no repetition of
-    others, and is less than the panel is worth.
+    others, which is as a rule less than the panel is worth.
 
     Args:
         votes: 0 to `classes` - 1, and -1 for none; shape (items, raters), at least two raters.

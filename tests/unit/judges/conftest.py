@@ -36,4 +36,5 @@ def rated() -> list[tuple[str, str]]:
 @pytest.fixture(autouse=True)
 def fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw a fifth of the resamples: no test here asks for the second digit of an interval's end."""
-    monkeypatch.setattr("promptship.judges._figures._RESAMPLES", 200)
+    for module in ("judges._figures", "stats._ranks"):
+        monkeypatch.setattr(f"promptship.{module}._RESAMPLES", 200)

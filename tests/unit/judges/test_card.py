@@ -12,7 +12,7 @@ from judge_kit import RuleJudge
 from promptship.domain import JudgeCard, Score
 from promptship.errors import UsageError
 from promptship.judges import CardOptions, OpenJudge, Ruling, gather_labels, make_card
-from promptship.judges._figures import ac1_of, alpha_of, auroc_of, kappa_of
+from promptship.judges._figures import ac1_of, alpha_of, kappa_of
 from promptship.judges._folds import folds_of
 from promptship.judges._nulls import null_verdicts
 from promptship.stats import cohen_kappa, gwet_ac1, krippendorff_alpha
@@ -43,17 +43,6 @@ class TestFigures:
         assert kappa_of(table) == pytest.approx(cohen_kappa(human.tolist(), judge.tolist()), abs=1e-12)
         assert ac1_of(table) == pytest.approx(gwet_ac1(human.tolist(), judge.tolist()), abs=1e-12)
         assert alpha_of(table) == pytest.approx(krippendorff_alpha([human.tolist(), judge.tolist()]), abs=1e-12)
-
-    def test_auroc_counts_ties_half(self):
-        human, scores = np.asarray([1.0, 1, 0, 0]), np.asarray([0.9, 0.5, 0.5, 0.1])
-
-        assert auroc_of(human, scores, np.ones(4)) == pytest.approx(3.5 / 4)
-
-    def test_auroc_counts_an_item_of_weight_two_twice(self):
-        human, scores = np.asarray([1.0, 1, 0, 0]), np.asarray([0.9, 0.3, 0.5, 0.1])
-        doubled = auroc_of(np.append(human, 1.0), np.append(scores, 0.3), np.ones(5))
-
-        assert auroc_of(human, scores, np.asarray([1.0, 2, 1, 1])) == pytest.approx(doubled)
 
     def test_folds_keep_clusters_together_and_hold_out_each_item_once(self):
         clusters = [f"c{place // 3}" for place in range(31)]
