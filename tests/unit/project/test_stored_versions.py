@@ -20,10 +20,21 @@ twin: {model: openai/gpt, api_key_env: TWIN}
 def stored(model, **changes):
     closure = build_closure(parse_prompt("Hi {{ name }}", path="a"), partials={}, examples=(), model=model)
     version = StoredVersion(
-        prompt="a", number=7, digest=Digest(closure.digest), semver=(1, 0, 0), model_name=model.name,
-        description="Greets", message="", author="Ada", author_kind="human", git_commit=None, forked_from=None, created_at="", event_seq=1,
+        prompt="a",
+        number=7,
+        digest=Digest(closure.digest),
+        semver=(1, 0, 0),
+        model_name=model.name,
+        description="Greets",
+        message="",
+        author="Ada",
+        author_kind="human",
+        git_commit=None,
+        forked_from=None,
+        created_at="",
+        event_seq=1,
         tags=("x",),
-    )  # fmt: skip
+    )
     return replace(version, **changes), closure
 
 
