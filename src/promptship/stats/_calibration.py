@@ -189,11 +189,12 @@ def _solve(design: ndarray, target: ndarray, weights: ndarray, start: ndarray) -
         slope = design.T @ (weights * (chance - target))
         bend = (design * (weights * chance * (1 - chance))[:, None]).T @ design + _CLOSE * np.eye(design.shape[1])
         step, size = np.linalg.solve(bend, slope), 1.0
-        while size > _CLOSE and loss(point - size * step) > now:
+        # The loss is flat where it is least: a step is not refused for what rounding adds to it.
+        while size > _CLOSE and loss(point - size * step) > now + _CLOSE * abs(now):
             size /= 2
         point = point - size * step
-        before, now = now, loss(point)
-        if before - now <= _CLOSE * abs(before):
+        now = loss(point)
+        if np.abs(size * step).max() <= _CLOSE * (1 + np.abs(point).max()):
             break
     return point
 

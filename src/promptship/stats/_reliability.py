@@ -131,8 +131,7 @@ def reliability_curve(
     if bins < 1:
         raise UsageError(f"{bins!r} bins; expected at least 1")
     order = np.argsort(x, kind="stable")
-    edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1)))
-    inner = np.searchsorted(x[order], edges[1:-1], side="right")
+    inner = np.searchsorted(x[order], np.percentile(x, np.linspace(0, 1, bins + 1)[1:-1] * 100), side="right")
     return [
         Reliability(
             score=float(x[places] @ w[places] / w[places].sum()),
