@@ -26,8 +26,20 @@ def test_importing_promptship_loads_the_standard_library_and_ours_only():
 
 
 @pytest.mark.parametrize(
-    "module", ["cli", "assembly", "evaluation", "models", "runner", "scorers", "evalsets", "report", "prompts",
-     "registry", "store"]
+    "module",
+    [
+        "cli",
+        "assembly",
+        "evaluation",
+        "models",
+        "runner",
+        "scorers",
+        "evalsets",
+        "report",
+        "prompts",
+        "registry",
+        "store",
+    ],
 )
 def test_importing_a_package_loads_nothing_heavy(module):
     assert loaded_by(f"import promptship.{module}") & HEAVY == set()

@@ -27,6 +27,7 @@ from promptship.scorers._criterion import (
     text_of,
 )
 from promptship.scorers._judging.identity import JudgeSpec
+from promptship.scorers._judging.members import panel_votes
 from promptship.scorers._judging.orders import OrderBias, measure_order_bias
 from promptship.scorers._judging.prompts import JUDGE_PROMPTS_FOLDER, packaged_prompts
 from promptship.scorers._reference import render_reference
@@ -78,6 +79,7 @@ __all__ = [
     "list_scorers",
     "load_trained_model",
     "measure_order_bias",
+    "panel_votes",
     "open_feature_tools",
     "packaged_prompts",
     "render_reference",

@@ -9,7 +9,15 @@ from promptship.errors import ScorerSetupError
 from promptship.scorers._criterion import ScorerExample, ScorerFactory, ScorerInfo, ThresholdInfo
 from promptship.scorers._judging.criterion import build_ruling, one_of
 from promptship.scorers._judging.identity import JudgeSpec
-from promptship.scorers._judging.members import CascadeCriterion, PanelCriterion, Reducer, build_members, reduce_votes
+from promptship.scorers._judging.members import (
+    PANEL,
+    CascadeCriterion,
+    PanelCriterion,
+    Reducer,
+    build_members,
+    reduce_votes,
+    weigh_members,
+)
 from promptship.scorers._judging.ruling import read_bounds
 
 if TYPE_CHECKING:
@@ -28,7 +36,7 @@ def _build_panel(spec: ScorerSpec, context: ScorerContext) -> Criterion:
     if reducer in _COUNTING and (spec.threshold is not None or {"low", "high"} & spec.params.keys()):
         raise ScorerSetupError(f"a panel of the reducer {reducer} counts verdicts, and takes no threshold of its own")
     members = build_members(spec, context)
-    weights = [member.weight for member in members]
+    weights = weigh_members(spec, members)
     bounds = read_bounds(spec, 0.5)
     judge = JudgeSpec(
         type="panel",
@@ -37,7 +45,7 @@ def _build_panel(spec: ScorerSpec, context: ScorerContext) -> Criterion:
         threshold=None if reducer in _COUNTING else bounds.as_json(),
     )
     combine = partial(reduce_votes, weights=weights, reducer=reducer)
-    definition = f"panel[{reducer}-{len(members)}]"
+    definition = f"{PANEL}{reducer}-{len(members)}]"
     ruling = build_ruling(combine, bounds, judge, definition, asked=judge.asked([member.asked for member in members]))
     return PanelCriterion(members, ruling)
 
@@ -63,6 +71,8 @@ MEMBER_TYPES: Mapping[str, ScorerFactory] = {
             definition="panel[mean-3]",
             params={
                 "scorers": f"{_MEMBERS}, each with a `weight` (1 unless given)",
+                "weights": "a weight for each member by its name, in the place of their own; with 0 a member is asked and "
+                "recorded, and does not count. `promptctl judge votes` finds them from recorded votes",
                 "reducer": "mean (default), median, majority (of all weight), unanimous (else the panel abstains)",
                 "low": "at or below it the output fails; with `high`, in the place of `threshold`",
                 "high": "at or above it the output passes; between the two the panel abstains",

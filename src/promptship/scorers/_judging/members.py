@@ -20,9 +20,22 @@ if TYPE_CHECKING:
     from promptship.scorers._criterion import ScorerContext
     from promptship.scorers._judging.ruling import Ruling
 
-__all__ = ["CascadeCriterion", "Member", "PanelCriterion", "Reducer", "build_members", "reduce_votes"]
+__all__ = [
+    "PANEL",
+    "CascadeCriterion",
+    "Member",
+    "PanelCriterion",
+    "Reducer",
+    "build_members",
+    "panel_votes",
+    "reduce_votes",
+    "weigh_members",
+]
 
 Reducer = Literal["mean", "median", "majority", "unanimous"]
+
+PANEL: Final = "panel["
+"""How the definition of a panel's score begins."""
 
 _INSIDE: Final = " / "
 _LEAST_MEMBERS: Final = 2
@@ -76,6 +89,57 @@ def _member(spec: ScorerSpec, scorer: CheckedScorer) -> Member:
     return Member(scorer=scorer, weight=spec.weight, digest=scorer.judge or digest_of(spec.as_json()))
 
 
+def weigh_members(spec: ScorerSpec, members: Sequence[Member]) -> tuple[float, ...]:
+    """Return what each member's vote weighs: as its panel says in one place, or else as each of them says.
+
+    Raises:
+        ScorerSetupError: Not every member has a weight, one has two, or none weighs anything.
+    """
+    written = spec.params.get("weights")
+    if written is None:
+        return tuple(member.weight for member in members)
+    names = [member.scorer.name for member in members]
+    if not isinstance(written, dict) or set(written) != set(names):
+        raise ScorerSetupError(f"weights are {written!r}; expected one for each of {', '.join(names)}")
+    twice = next((member.scorer.name for member in members if member.weight != 1), None)
+    if twice is not None:
+        raise ScorerSetupError(f"the member {twice!r} has a `weight`, and the panel has `weights`", hint="write one")
+    found = tuple(_weight(name, written[name]) for name in names)
+    if not any(found):
+        raise ScorerSetupError("all weights are 0: nobody decides")
+    return found
+
+
+def _weight(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ScorerSetupError(f"the weight of the member {name!r} is {value!r}; expected 0 or more")
+    return float(value)
+
+
+def panel_votes(score: Score) -> tuple[Vote, ...]:
+    """Return the vote of each member of a panel, without those that its vote was made of.
+
+    Returns:
+        In the order of the members, their category `pass` or `fail`, or another where there was no verdict; empty where
+        the score is no panel's.
+
+    Example:
+        >>> own = Vote(criterion="strict", value=0.0, category="fail")
+        >>> inside = Vote(criterion="strict / is-kind", value=0.0, category="no")
+        >>> score = Score(value=0.0, definition="panel[mean-2]", votes=(own, inside))
+        >>> [vote.criterion for vote in panel_votes(score)]
+        ['strict']
+    """
+    if not score.definition.startswith(PANEL):
+        return ()
+    found: list[Vote] = []
+    for vote in score.votes:
+        # What a member's vote was made of stands right behind it, under its name.
+        if not found or not vote.criterion.startswith(f"{found[-1].criterion}{_INSIDE}"):
+            found.append(vote)
+    return tuple(found)
+
+
 def votes_of(name: str, score: Score) -> list[Vote]:
     """Return a member's score as a vote, and below its name the votes that it was made of."""
     raw = "" if score.votes else score.reason
@@ -112,11 +176,14 @@ def reduce_votes(votes: Sequence[Vote], weights: Sequence[float], reducer: Reduc
 
     Args:
         votes: One a member; without a value where it gave no verdict.
-        weights: One a member.
+        weights: One a member, some above 0; one of weight 0 has no part, whatever it says.
         reducer: `mean` and `median` of the values need a value of every member. `majority` passes or fails where
             members with more than half of all weight do, so that a missing verdict is neither. `unanimous` decides
             where all members say the same, and abstains elsewhere.
     """
+    if not all(weights):
+        kept = [(vote, weight) for vote, weight in zip(votes, weights, strict=True) if weight]
+        return reduce_votes([vote for vote, _ in kept], [weight for _, weight in kept], reducer)
     if reducer in {"majority", "unanimous"}:
         return _count(votes, weights, unanimous=reducer == "unanimous")
     missing = [vote.criterion for vote in votes if vote.value is None]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from promptship.domain import Vote
 from promptship.errors import ScorerSetupError, ServerError
-from promptship.scorers import measure_order_bias
+from promptship.scorers import measure_order_bias, panel_votes
 from promptship.scorers._judging.members import reduce_votes
 
 OURS, THEIRS = "It leaves on Monday.", "No idea."
@@ -118,6 +118,43 @@ def test_a_panel_reduces_the_votes_of_its_members(bench, judged, said, verdicts,
     assert [vote.criterion for vote in score.votes] == [name for n in range(3) for name in (f"j{n}", f"j{n} / is-kind")]
 
 
+def asked_alike(bench, said, *verdicts, **written):
+    """A panel whose members have no weight of their own."""
+    for number, verdict in enumerate(verdicts):
+        bench.answers([verdict if verdict == "?" else said(verdict)], f"m{number}")
+    members = [
+        {"type": "llm-rubric", "name": f"j{n}", "judge": f"m{n}", "value": "Is kind.", "unsure": True}
+        for n in range(len(verdicts))
+    ]
+    return bench.build("panel", scorers=members, **written)
+
+
+@pytest.mark.parametrize("reducer", ["mean", "median", "majority", "unanimous"])
+def test_weights_in_one_place_are_the_weights_of_the_members(bench, judged, said, reducer):
+    verdicts = ("no", "yes", "yes")
+    apart = panel(bench, said, *verdicts, reducer=reducer)
+    together = asked_alike(bench, said, *verdicts, reducer=reducer, weights={"j2": 3, "j0": 1, "j1": 2})
+    one, other = bench.wait(apart, judged()), bench.wait(together, judged())
+    assert (one.value, one.passed) == (other.value, other.passed)
+    assert apart.judge == together.judge
+
+
+@pytest.mark.parametrize("reducer", ["mean", "median", "majority", "unanimous"])
+def test_a_member_of_weight_zero_is_recorded_and_does_not_count(bench, judged, said, reducer):
+    alone = asked_alike(bench, said, "no", "yes", "?", reducer=reducer, weights={"j0": 0, "j1": 1, "j2": 0})
+    score = bench.wait(alone, judged())
+    assert (score.value, score.passed) == (1.0, True)
+    assert [vote.category for vote in panel_votes(score)] == ["fail", "pass", "unscored"]
+
+
+def test_the_votes_of_members_are_told_from_those_that_they_were_made_of(bench, judged, said):
+    score = bench.wait(panel(bench, said, "yes", "no", "unsure"), judged())
+    assert [(vote.criterion, vote.category) for vote in panel_votes(score)] == [
+        ("j0", "pass"), ("j1", "fail"), ("j2", "abstain")
+    ]  # fmt: skip
+    assert panel_votes(bench.wait(cascade(bench, said, "yes", "no"), judged())) == ()
+
+
 def test_a_panel_keeps_what_each_judge_wrote(bench, judged, said):
     score = bench.wait(panel(bench, said, "yes", "?"), judged())
     assert score.reason == "no verdict of j1"
@@ -144,6 +181,15 @@ def test_a_weighted_median_has_at_most_half_of_the_weight_on_either_side(rows):
         ({"scorers": ["icontains", "contains"], "reducer": "vote"}, "reducer is 'vote'"),
         ({"scorers": ["icontains", "contains"], "reducer": "majority", "threshold": 0.5}, "takes no threshold"),
         ({"scorers": ["icontains", "contanis"]}, "did you mean 'contains'"),
+        ({"scorers": ["icontains", "contains"], "weights": {"icontains": 1}}, "one for each of icontains, contains"),
+        ({"scorers": ["icontains", "contains"], "weights": [1, 2]}, "weights are [1, 2]"),
+        ({"scorers": ["icontains", "contains"], "weights": {"icontains": 0, "contains": 0}}, "nobody decides"),
+        ({"scorers": ["icontains", "contains"], "weights": {"icontains": -1, "contains": 1}}, "'icontains' is -1"),
+        ({"scorers": ["icontains", "contains"], "weights": {"icontains": True, "contains": 1}}, "is True"),
+        (
+            {"scorers": [{"type": "icontains", "weight": 2}, "contains"], "weights": {"icontains": 1, "contains": 1}},
+            "'icontains' has a `weight`, and the panel has `weights`",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_panel_is_said_at_set_up(bench, written, message):
@@ -232,6 +278,8 @@ def test_a_panel_is_reduced_anew_without_a_call(bench, judged, said):
     ]
     anew = bench.build("panel", scorers=members, reducer="majority").rescore(stored)
     assert (anew.value, anew.passed) == (pytest.approx(2 / 3), True)
+    heavier = bench.build("panel", scorers=members, reducer="majority", weights={"j0": 1, "j1": 0.5, "j2": 3})
+    assert heavier.rescore(stored).passed is False
     assert bench.build("panel", scorers=[*members, "icontains"]).rescore(stored) is None
     assert [len(model.calls) for model in bench.models.values()] == calls
 
