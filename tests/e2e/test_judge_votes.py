@@ -78,3 +78,39 @@ def test_a_panel_is_measured_on_the_labels_that_its_judges_share(cli):
     assert "unanimous" in shown.stdout
     assert "Dawid and Skene" in shown.stderr
     assert "no panel" in cli("judge", "panel", "thanks", code=2).stderr
+
+
+def test_weights_from_a_run_go_into_its_panel_and_rule_on_it_anew(cli):
+    """Two members that know, one that is asked about something else: the votes alone find it, and it is heard less."""
+    members = [
+        {"type": "icontains", "name": "thanks", "value": "thank"},
+        {"type": "not-icontains", "name": "no", "value": "No."},
+        {"type": "icontains", "name": "odd", "value": "3"},
+    ]
+    panel = {"type": "panel", "name": "kind", "reducer": "majority", "scorers": members, "required": False}
+    mails = [f"Thank you for mail {place}." if place % 2 else f"No. Read page {place}." for place in range(30)]
+    evalset = {"prompt": "reply", "scorers": [panel], "cases": [{"inputs": {"mail": mail}} for mail in mails]}
+    cli.write("prompts/models.yaml", json.dumps({"default": {"model": "fake/echo"}}))
+    cli.write("prompts/reply.prompt", "{{ mail }}\n")
+    cli.write("evalsets/reply.yaml", json.dumps(evalset))
+    cli("eval", "reply", "--json")
+
+    (votes,) = json.loads(cli("judge", "votes", "--json").stdout)
+    shown = cli("judge", "votes").stdout
+    line = next(line for line in shown.splitlines() if line.startswith("weights: "))
+    weights = json.loads(line.removeprefix("weights: "))
+
+    found = votes["panel"]
+    assert found["outputs"] == 30
+    assert found["weights"]["odd"] < 0.5 < found["weights"]["thanks"]
+    assert weights == {name: round(weight, 2) for name, weight in found["weights"].items()}
+    assert 1 < found["distinct"] < 3
+    assert "of 3 votes are no repetition of others" in shown
+
+    heavier = {**panel, "weights": weights | {"odd": 0}, "reducer": "unanimous"}
+    cli.write("evalsets/reply.yaml", json.dumps({**evalset, "scorers": [heavier]}))
+    before = votes["decided"]
+    cli("runs", "rescore", "last")
+    (after,) = json.loads(cli("judge", "votes", "--json").stdout)
+    assert after["decided"] == before == 30
+    assert after["panel"]["weights"] == found["weights"]

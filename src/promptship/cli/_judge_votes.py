@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ from promptship.cli._console import note, open_workspace, print_json, print_tabl
 
 if TYPE_CHECKING:
     from promptship.domain import CardFigure
-    from promptship.judges import OrderFigures, PanelFigures, VoteFigures
+    from promptship.judges import OrderFigures, PanelFigures, PanelVotes, VoteFigures
 
 __all__ = ["panel", "show_figure", "votes"]
 
@@ -50,7 +51,7 @@ def votes(
     *,
     as_json: _Json = False,
 ) -> None:
-    """Count the votes of a run's judges: without verdict, abstained, and for pairs how far a place is preferred."""
+    """Count the votes of a run's judges: without verdict, abstained, a place preferred, and panels with weights."""
     from promptship.judges import measure_votes
     from promptship.runner import find_run
 
@@ -66,8 +67,38 @@ def votes(
             (name, *show_figure(order.consistent)[:2], *show_figure(order.towards_first, sign=True)[:2])
             for name, order in pairs
         ])  # fmt: skip
+    for one in found:
+        if one.panel is not None:
+            _show_panel(one.scorer, one.panel)
     if not found:
         note("no scorer of this run keeps votes")
+
+
+def _show_panel(name: str, found: PanelVotes) -> None:
+    """Print the members of a panel, and their weights as an evalset takes them."""
+    rows = [
+        (
+            one.name,
+            f"{one.votes} of {found.outputs}",
+            show_figure(one.passes)[0],
+            "-" if one.accuracy is None else f"{one.accuracy:.2f}",
+            "-" if one.weight is None else f"{one.weight:.2f}",
+        )
+        for one in found.members
+    ]
+    print_table((f"member of {name}", "verdicts", "passes", "right by the votes alone", "weight"), rows)
+    unanimous, between, _ = show_figure(found.unanimous)
+    worth = "" if found.distinct is None else f"; {found.distinct:.1f} of {len(rows)} votes are no repetition of others"
+    typer.echo(f"all members of {name} say the same on {unanimous} of outputs ({between}){worth}")
+    if found.reason:
+        note(found.reason)
+        return
+    # JSON is YAML too, and keeps a name that YAML would read as something else.
+    typer.echo(f"weights: {json.dumps({member: round(weight, 2) for member, weight in found.weights.items()})}")
+    note(
+        f"the line above goes into the panel {name!r}. It was found from the votes alone (Dawid and Skene): what most "
+        "members agree on passes for the truth, so measure on labels what it gains (promptctl judge panel)"
+    )
 
 
 def show_figure(figure: CardFigure, *, sign: bool = False) -> tuple[str, str, str]:
@@ -111,6 +142,21 @@ def _votes_json(found: VoteFigures) -> dict[str, Any]:
         "votes": found.votes,
         "without_verdict": dict(found.without_verdict),
         "order": None if found.order is None else _order_json(found.order),
+        "panel": None if found.panel is None else _panel_votes_json(found.panel),
+    }
+
+
+def _panel_votes_json(found: PanelVotes) -> dict[str, Any]:
+    return {
+        "outputs": found.outputs,
+        "unanimous": found.unanimous.model_dump(),
+        "distinct": None if found.distinct == float("inf") else found.distinct,
+        "weights": found.weights,
+        "reason": found.reason,
+        "members": [
+            {"name": one.name, "votes": one.votes, "passes": one.passes.model_dump(), "accuracy": one.accuracy}
+            for one in found.members
+        ],
     }
 
 

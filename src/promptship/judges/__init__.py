@@ -17,6 +17,7 @@ from promptship.judges._label_store import LabelChanges, LabelFiles, LabelStore,
 from promptship.judges._nulls import NULL_JUDGES
 from promptship.judges._open import calibration_path, card_path, find_card, find_judge, model_path, open_judge
 from promptship.judges._panel import PanelFigures, PanelRule, measure_panel, panel_figures
+from promptship.judges._panel_votes import PanelMember, PanelVotes
 from promptship.judges._probes import PROBES, Probe, run_probes
 from promptship.judges._queue import LabelQueue, QueuedOutput, load_plan, queue_plan, queue_run
 from promptship.judges._run_outputs import RunOutput, item_row, outputs_of
@@ -46,7 +47,9 @@ __all__ = [
     "OpenJudge",
     "OrderFigures",
     "PanelFigures",
+    "PanelMember",
     "PanelRule",
+    "PanelVotes",
     "Probe",
     "Purpose",
     "QueuedOutput",

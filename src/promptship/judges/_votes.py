@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from promptship.judges._figures import share
+from promptship.judges._panel_votes import PanelVotes, measure_panel_votes
 from promptship.scorers import measure_order_bias
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class VoteFigures:
         votes: Votes, those of members of a panel included.
         without_verdict: Votes that are no verdict, by what they are instead.
         order: For a judge of pairs; None for all others.
+        panel: For a panel; None for all others.
     """
 
     scorer: str
@@ -54,6 +56,7 @@ class VoteFigures:
     votes: int
     without_verdict: Mapping[str, int] = field(default_factory=dict)
     order: OrderFigures | None = None
+    panel: PanelVotes | None = None
 
 
 def measure_votes(run: Run) -> list[VoteFigures]:
@@ -88,6 +91,7 @@ def _measure(name: str, rows: list[tuple[str, Score]]) -> VoteFigures:
         votes=len(votes),
         without_verdict=dict(missing.most_common()),
         order=_measure_order(rows) if pairs else None,
+        panel=measure_panel_votes(rows),
     )
 
 

@@ -71,8 +71,8 @@ MEMBER_TYPES: Mapping[str, ScorerFactory] = {
             definition="panel[mean-3]",
             params={
                 "scorers": f"{_MEMBERS}, each with a `weight` (1 unless given)",
-                "weights": "a weight for each member by its name, in the place of their own; with 0 a member is asked and "
-                "recorded, and does not count. `promptctl judge votes` finds them from recorded votes",
+                "weights": "a weight for each member by its name, in the place of their own; with 0 a member is asked "
+                "and recorded, and does not count. `promptctl judge votes` finds them from recorded votes",
                 "reducer": "mean (default), median, majority (of all weight), unanimous (else the panel abstains)",
                 "low": "at or below it the output fails; with `high`, in the place of `threshold`",
                 "high": "at or above it the output passes; between the two the panel abstains",
