@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from promptship.domain import CardMark
+from promptship.domain import CardMark, Vote
 from promptship.errors import UsageError
 from promptship.judges import measure_panel
+from promptship.judges._panel import _majority, _unanimous
+from promptship.scorers._judging.members import reduce_votes
+
+VERDICTS = {1.0: "pass", 0.0: "fail"}
 
 
 def voters(sensitivity, specificity, n=4000, seed=0):
@@ -62,3 +68,19 @@ def test_a_missing_verdict_is_neither_side():
 def test_one_judge_is_no_panel():
     with pytest.raises(UsageError, match="no panel"):
         measure_panel([Card("a", np.ones(30), np.ones(30))])
+
+
+@given(st.integers(0, 10_000), st.integers(2, 5))
+@settings(max_examples=40, deadline=None)
+def test_rules_are_those_of_the_panel_itself(seed, judges):
+    """What a card says of a majority is what the scorer `panel` makes of the same verdicts."""
+    rng = np.random.default_rng(seed)
+    votes = rng.choice([0.0, 1.0, np.nan], size=(20, judges))
+    for rule, reducer in ((lambda v: _majority(v, np.ones(judges)), "majority"), (_unanimous, "unanimous")):
+        for row, found in zip(votes, rule(votes), strict=True):
+            cast = [
+                Vote(criterion=str(place), value=None if np.isnan(one) else one, category=VERDICTS.get(one, "unscored"))
+                for place, one in enumerate(row)
+            ]
+            passed = reduce_votes(cast, [1.0] * judges, reducer).passed
+            assert passed is None if np.isnan(found) else passed == bool(found)
