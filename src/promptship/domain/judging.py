@@ -307,7 +307,8 @@ class JudgeCard(_Strict):
         labels: What the figures rest on.
         counts: `true_good, false_good, false_bad, true_bad, abstained, unscored`.
         figures: `agreement, kappa, ac1, alpha, rank_correlation, auroc, sensitivity, specificity, calibration_error,
-            brier, coverage` and, where they were measured, `retest_flips, retest_spread, order_consistency`.
+            brier, coverage` and, where they were measured, `retest_flips, retest_spread, retest_variance,
+            order_consistency`.
         human: `kappa` and `agreement` of a person with the majority of the others; empty with one rater.
         nulls: Judges that know nothing.
         reliability: The reliability curve; empty where the judge gives no score.

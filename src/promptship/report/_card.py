@@ -39,6 +39,7 @@ _NAMES: Final = {
     "coverage": "coverage: outputs decided",
     "retest_flips": "verdicts that change when asked again",
     "retest_spread": "spread of the score when asked again",
+    "retest_variance": "variance of the score when asked again",
     "order_consistency": "same answer in both orders",
 }
 _SHARES: Final = frozenset(
@@ -123,7 +124,7 @@ def tables_of_card(card: JudgeCard) -> list[CardTable]:
 
 _AGREEMENT_ROWS: Final = ("kappa", "ac1", "alpha", "agreement", "sensitivity", "specificity", "coverage")
 _SCORE_ROWS: Final = ("auroc", "rank_correlation", "calibration_error", "brier")
-_STEADY_ROWS: Final = ("retest_flips", "retest_spread", "order_consistency")
+_STEADY_ROWS: Final = ("retest_flips", "retest_spread", "retest_variance", "order_consistency")
 
 
 def _figures(card: JudgeCard, names: Sequence[str]) -> Iterator[CardRow]:

@@ -179,10 +179,13 @@ async def test_answers_that_move_are_counted_when_it_is_asked_again(project):
     card = await carded(project, options=CardOptions(probes=False, retests=4), anew=moody)
 
     assert card.figures["retest_flips"].estimate == pytest.approx(12 / 60 * 2 / 4)
-    assert card.figures["retest_spread"].estimate > 0
+    low, high = (await calibrated(project)).map.apply([0.5, 0.75])
+    # Rated 2 first and then 3, 2, 3, 2: three of the one and two of the other.
+    assert card.figures["retest_variance"].estimate == pytest.approx(0.3 * (high - low) ** 2 * 12 / 60)
+    assert card.figures["retest_spread"].estimate == pytest.approx(0.24**0.5 * (high - low) * 12 / 60)
     steady = await carded(project, options=CardOptions(probes=False, retests=2), anew=rate)
     assert steady.figures["retest_flips"].estimate == 0.0
-    assert steady.figures["retest_spread"].estimate == 0.0
+    assert steady.figures["retest_spread"].estimate == steady.figures["retest_variance"].estimate == 0.0
 
 
 async def test_a_model_that_obeys_the_text_under_judgement_is_found_by_the_probe(project):
