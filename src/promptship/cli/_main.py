@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import gc
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -37,6 +38,9 @@ from promptship.cli import (
 from promptship.cli._console import print_error
 from promptship.cli._streams import flush_stdout, prepare_streams
 from promptship.errors import ExitCode, PromptshipError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["app", "main"]
 
@@ -143,7 +147,31 @@ def _exit_code() -> int | str | None:
 
 def _run_app() -> int | str | None:
     try:
-        app()
+        _narrow(sys.argv[1:])()
     except SystemExit as leaving:
         return leaving.code
     return ExitCode.PASS
+
+
+def _narrow(arguments: Sequence[str]) -> typer.Typer:
+    """Return the program with the one command that is called, or with all where it takes all to answer."""
+    called = _called_command(arguments)
+    commands = [one for one in app.registered_commands if one.name == called]
+    groups = [one for one in app.registered_groups if one.name == called]
+    if not (commands or groups):
+        return app
+    # Typer reads the options of each command it has before it runs one: 100 ms for all of them, 5 ms for one.
+    narrow = copy.copy(app)
+    narrow.registered_commands, narrow.registered_groups = commands, groups
+    return narrow
+
+
+def _called_command(arguments: Sequence[str]) -> str | None:
+    """Return the first argument that is no option; None where there is none, or an option but `-C DIR` before it."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "-C":
+            next(rest, None)
+        else:
+            return None if argument.startswith("-") else argument
+    return None
