@@ -88,7 +88,11 @@ def resolve_rates(config: ModelConfig) -> Rates | None:
 
 
 def _find_entry(model: str, provider: str, name: str) -> dict[str, Any] | None:
-    prices = _load_price_list()
+    text = _read_price_list()
+    # Parsing the list takes 15 ms and 10 MB, and a model of one's own server stands nowhere in it.
+    if orjson.dumps(model) not in text and orjson.dumps(name) not in text:
+        return None
+    prices = _parse_price_list(text)
     entry: dict[str, Any] | None = prices.get(model)
     if entry is None:
         # The same name may cost something else at another provider.
@@ -114,14 +118,21 @@ def _rates_of(entry: dict[str, Any] | None) -> Rates | None:
     )
 
 
-@functools.cache
-def _load_price_list() -> dict[str, Any]:
-    """Read litellm's price list from its folder: 10 ms, where importing litellm takes seconds."""
+def _read_price_list() -> bytes:
+    """Read litellm's price list from its folder: 1 ms, where importing litellm takes seconds."""
     spec = importlib.util.find_spec("litellm")
     if spec is None or spec.origin is None:
-        return {}
+        return b""
     try:
-        prices: dict[str, Any] = orjson.loads((Path(spec.origin).parent / _PRICE_LIST).read_bytes())
-    except (OSError, orjson.JSONDecodeError):
+        return (Path(spec.origin).parent / _PRICE_LIST).read_bytes()
+    except OSError:
+        return b""
+
+
+@functools.lru_cache(maxsize=1)
+def _parse_price_list(text: bytes) -> dict[str, Any]:
+    try:
+        prices: dict[str, Any] = orjson.loads(text)
+    except orjson.JSONDecodeError:
         return {}
     return prices
