@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["DawidSkene", "dawid_skene"]
 
 _FEWEST_RATERS: Final = 3
+_FLOOR: Final = -1e4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,21 +120,23 @@ def dawid_skene(
             "more than 0, and at least 1"
         )
     names, counts = _count(as_votes(votes, classes=classes), classes, raters)
-    posteriors = counts.sum(axis=1) / counts.sum(axis=(1, 2))[:, None]
+    # Items of the same votes are one item many times over: a few judges leave a few dozen of them.
+    kinds, places, often = np.unique(counts, axis=0, return_inverse=True, return_counts=True)
+    posteriors = kinds.sum(axis=1) / kinds.sum(axis=(1, 2))[:, None]
     converged, iterations = False, 0
     while not converged and iterations < most_rounds:
         iterations += 1
-        prevalence, confusions = _maximise(counts, posteriors, smoothing)
-        last, (posteriors, likelihood) = posteriors, _expect(counts, prevalence, confusions)
+        prevalence, confusions = _maximise(kinds, often, posteriors, smoothing)
+        last, (posteriors, likelihoods) = posteriors, _expect(kinds, prevalence, confusions)
         converged = bool(np.abs(posteriors - last).max() <= tolerance)
     return DawidSkene(
-        posteriors=posteriors,
+        posteriors=posteriors[places.reshape(-1)],
         confusions=confusions,
         prevalence=prevalence,
         raters=names,
         iterations=iterations,
         converged=converged,
-        log_likelihood=likelihood,
+        log_likelihood=float(often @ likelihoods),
     )
 
 
@@ -162,30 +165,29 @@ def _count(votes: ndarray, classes: int, raters: Sequence[Hashable] | None) -> t
     return names, counts
 
 
-def _maximise(counts: ndarray, posteriors: ndarray, smoothing: float) -> tuple[ndarray, ndarray]:
+def _maximise(kinds: ndarray, often: ndarray, posteriors: ndarray, smoothing: float) -> tuple[ndarray, ndarray]:
     """Return prevalence and confusions that suit the posteriors best."""
     import numpy as np
 
+    expected = posteriors * often[:, None]
     size = posteriors.shape[1]
-    prevalence = (posteriors.sum(axis=0) + smoothing) / (len(posteriors) + size * smoothing)
-    called = np.einsum("ij,ikl->kjl", posteriors, counts) + smoothing
+    prevalence = (expected.sum(axis=0) + smoothing) / (often.sum() + size * smoothing)
+    called = (expected.T @ kinds.reshape(len(kinds), -1)).reshape(size, -1, size).swapaxes(0, 1) + smoothing
     total = called.sum(axis=2, keepdims=True)
     # A class that no item of a rater's is of says nothing of the rater: all calls are then as likely.
     confusions = np.divide(called, total, out=np.full_like(called, 1 / size), where=total > 0)
     return prevalence, confusions
 
 
-def _expect(counts: ndarray, prevalence: ndarray, confusions: ndarray) -> tuple[ndarray, float]:
-    """Return the posteriors of items and the log-likelihood of all votes."""
+def _expect(kinds: ndarray, prevalence: ndarray, confusions: ndarray) -> tuple[ndarray, ndarray]:
+    """Return the posteriors of each kind of item, and the log-likelihood of its votes."""
     import numpy as np
     from scipy.special import logsumexp
 
     # Of logarithms: a hundred raters' votes multiplied are too small for a float.
     with np.errstate(divide="ignore"):
-        log_prevalence, log_confusions = np.log(prevalence), np.log(confusions)
-    # What is impossible stays so by a wide margin; an infinity would turn 0 votes times -inf into NaN.
-    floor = -1e4
-    log_confusions = np.maximum(log_confusions, floor)
-    joint = np.maximum(log_prevalence, floor) + np.einsum("ikl,kjl->ij", counts, log_confusions)
-    totals = logsumexp(joint, axis=1, keepdims=True)
-    return np.exp(joint - totals), float(totals.sum())
+        # What is impossible stays so by a wide margin; an infinity would turn 0 votes times -inf into NaN.
+        log_prevalence, log_confusions = (np.maximum(np.log(shares), _FLOOR) for shares in (prevalence, confusions))
+    joint = log_prevalence + kinds.reshape(len(kinds), -1) @ log_confusions.swapaxes(1, 2).reshape(-1, len(prevalence))
+    totals = logsumexp(joint, axis=1)
+    return np.exp(joint - totals[:, None]), totals
