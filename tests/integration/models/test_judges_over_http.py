@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 CASES = 30
 CRITERIA = ("Names a sum.", "Names a day.", "Is kind.", "Is brief.", "Is true.", "Is German.")
 CONCURRENCY = 8
-LATENCY_S = 0.05
+PATIENCE_S = 30
 ANSWER = json.dumps({"evidence": ["30 EUR"], "rationale": "So it is. Hence yes.", "verdict": "yes"})
 BROKEN = '{"verdict": "yes"'
 
 
-class Busy:
-    """How many calls a server has at once, over time."""
+class FullHouse:
+    """Answers only when as many calls wait as may be in flight, or as many as are left: fewer wait in vain."""
 
-    def __init__(self) -> None:
-        self.now = self.peak = 0
-        self.began = self.changed = self.area = 0.0
+    def __init__(self, calls: int, places: int) -> None:
+        self.left, self.places = calls, places
+        self.waiting = self.rounds = 0
+        self._open = asyncio.Event()
 
-    def step(self, change: int) -> None:
-        at = time.perf_counter()
-        self.began = self.began or at
-        self.area += self.now * (at - (self.changed or at))
-        self.changed = at
-        self.now += change
-        self.peak = max(self.peak, self.now)
-
-    @property
-    def mean(self) -> float:
-        return self.area / (self.changed - self.began)
+    async def enter(self) -> None:
+        self.waiting += 1
+        mine = self._open
+        if self.waiting == min(self.places, self.left):
+            self.left -= self.waiting
+            self.waiting = 0
+            self.rounds += 1
+            self._open = asyncio.Event()
+            mine.set()
+        await asyncio.wait_for(mine.wait(), PATIENCE_S)
 
 
 @pytest.fixture
@@ -72,12 +72,11 @@ def answer(text: str) -> bytes:
 
 
 async def test_six_criteria_keep_the_configured_concurrency_full(project, server):
-    busy = Busy()
+    calls = CASES * len(CRITERIA)
+    house = FullHouse(calls, CONCURRENCY)
 
     async def reply(_: Any) -> bytes:
-        busy.step(1)
-        await asyncio.sleep(LATENCY_S)
-        busy.step(-1)
+        await house.enter()
         return answer(ANSWER)
 
     server.reply = reply
@@ -85,10 +84,8 @@ async def test_six_criteria_keep_the_configured_concurrency_full(project, server
     run = await promptship.aevaluate("rubric", project=project)
 
     assert run.summary.overall.totals.passed == CASES
-    assert len(server.received) == CASES * len(CRITERIA)
-    assert busy.peak == CONCURRENCY
-    # The last few calls of a run leave places free; one criterion after another would leave most of them.
-    assert busy.mean > 0.85 * CONCURRENCY
+    assert len(server.received) == calls
+    assert house.rounds == math.ceil(calls / CONCURRENCY)
 
 
 async def test_a_verdict_that_is_no_json_is_asked_for_again_with_what_was_wrong(project, server):
