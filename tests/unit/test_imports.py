@@ -1,13 +1,10 @@
 """Import budgets: which modules are loaded, never how long it takes."""
 
-import importlib.metadata
 import json
 import subprocess
 import sys
 
 import pytest
-
-import promptship
 
 HEAVY = {
     "litellm", "torch", "transformers", "pandas", "pyarrow", "aiohttp", "sqlglot", "nltk", "sacrebleu", "lxml",
@@ -56,7 +53,3 @@ def test_help_loads_nothing_heavy():
     loaded = loaded_by(code)
     assert loaded & (HEAVY | {"jinja2", "jsonschema", "pydantic"}) == set()
     assert "typer" in loaded
-
-
-def test_the_version_is_that_of_the_installed_package():
-    assert promptship.__version__ == importlib.metadata.version("promptship")

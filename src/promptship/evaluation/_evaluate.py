@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from promptship import __version__
 from promptship.domain import Closure, JsonObject, PromptVersion, Variant
 from promptship.errors import Problem, PromptshipError, ReferenceNotFoundError, SourceError, UsageError
 from promptship.evalsets import Evalset, Selection, load_outputs, select_cases
@@ -205,7 +205,7 @@ async def run_evaluation(
         on_cell=on_cell,
         stop=stop,
         git_commit=project.git_commit(),
-        promptship_version=__version__,
+        promptship_version=version("promptship"),
         is_decided=watch,
     )
     verdict = watch.verdict_of(run) if watch else None
