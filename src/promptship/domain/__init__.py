@@ -20,6 +20,7 @@ from promptship.domain.completions import (
     CompletionRequest,
     FinishReason,
     Provenance,
+    RecallingModel,
     Response,
     TokenLogprob,
     Usage,
@@ -71,7 +72,7 @@ from promptship.domain.judging import (
 from promptship.domain.messages import ROLES, Content, Message, Role, ToolCall
 from promptship.domain.model_configs import Limits, ModelConfig, Price
 from promptship.domain.names import CaseId, PromptName, Reference, RunId, parse_prompt_name, parse_reference
-from promptship.domain.outputs import Output, Step, Target, VersionUsed
+from promptship.domain.outputs import BegunOutput, EagerTarget, Output, Step, Target, VersionUsed
 from promptship.domain.prompts import CLOSURE_FORMAT, Closure, OutputContract, PromptVersion, RenderedPrompt, Trust
 from promptship.domain.registry import (
     NO_EVENT,
@@ -109,6 +110,7 @@ __all__ = [
     "Actor",
     "ActorKind",
     "Admission",
+    "BegunOutput",
     "BehaviourDiff",
     "Branch",
     "CardFigure",
@@ -134,6 +136,7 @@ __all__ = [
     "ContractChange",
     "DiffLine",
     "Digest",
+    "EagerTarget",
     "Embedder",
     "EvalsetKind",
     "EvalsetSpec",
@@ -176,6 +179,7 @@ __all__ = [
     "Provenance",
     "QuarantinedCase",
     "Rating",
+    "RecallingModel",
     "Reference",
     "ReliabilityBin",
     "RenderedGroup",

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from promptship.domain.json_types import JsonObject
     from promptship.domain.messages import Message, ToolCall
 
-__all__ = ["CompletionModel", "CompletionRequest", "FinishReason", "Provenance", "Response", "TokenLogprob", "Usage"]
+__all__ = [
+    "CompletionModel",
+    "CompletionRequest",
+    "FinishReason",
+    "Provenance",
+    "RecallingModel",
+    "Response",
+    "TokenLogprob",
+    "Usage",
+]
 
 Provenance = Literal["called", "cached", "replayed", "stored"]
 """Where an answer came from: a call now, our cache, a cassette, or a file of outputs."""
@@ -114,4 +123,13 @@ class CompletionModel(Protocol):
 
     async def aclose(self) -> None:
         """Close connections and free memory. Harmless when called twice."""
+        ...
+
+
+@runtime_checkable
+class RecallingModel(CompletionModel, Protocol):
+    """A model that may know answers without a call."""
+
+    def recall(self, requests: Sequence[CompletionRequest]) -> Sequence[Response | None]:
+        """Return what is known, in the order of the requests; None where it takes `complete`. Nothing is raised."""
         ...

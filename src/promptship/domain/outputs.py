@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 from promptship.domain.completions import Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from promptship.domain.cases import Case
     from promptship.domain.completions import FinishReason, Provenance
     from promptship.domain.json_types import JsonObject, JsonValue
 
-__all__ = ["Output", "Step", "Target", "VersionUsed"]
+__all__ = ["BegunOutput", "EagerTarget", "Output", "Step", "Target", "VersionUsed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,5 +93,25 @@ class Target(Protocol):
             ModelError: The infrastructure failed; the cell is an error.
             BudgetExceededError: Nothing was paid; the run stops and can be resumed.
             PromptshipError: Anything else that is wrong with the case or the target; the cell is an error.
+        """
+        ...
+
+
+BegunOutput: TypeAlias = "Output | Callable[[], Awaitable[Output]]"
+"""An output that is known, or what asks for it and raises what `Target.run` raises."""
+
+
+@runtime_checkable
+class EagerTarget(Target, Protocol):
+    """A target that can look at many cells before it is asked for one, and knows some outputs without a call."""
+
+    def begin(self, cells: Sequence[tuple[Case, int]]) -> Sequence[BegunOutput]:
+        """Do for all cells what needs no waiting. Nothing is paid and nothing raised.
+
+        Args:
+            cells: Cases and 0-based repeats.
+
+        Returns:
+            One for each cell, in their order.
         """
         ...

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
 
-from promptship.domain import CompletionRequest, Output
+from promptship.domain import CompletionRequest, Output, RecallingModel
+from promptship.errors import PromptshipError
 from promptship.prompts import Renderer
 
 if TYPE_CHECKING:
-    from promptship.domain import Case, CompletionModel, JsonObject, JsonValue, PromptVersion, Response
+    from collections.abc import Sequence
+
+    from promptship.domain import (
+        BegunOutput,
+        Case,
+        CompletionModel,
+        JsonObject,
+        JsonValue,
+        PromptVersion,
+        Response,
+    )
 
 __all__ = ["PromptTarget", "build_request", "output_of"]
 
@@ -27,12 +39,38 @@ class PromptTarget:
         self.renderer = Renderer(version.closure, name=version.label)
         self._version = version
         self._model = model
+        self._parses = version.closure.output.format == "json"
 
     async def run(self, case: Case, *, repeat: int) -> Output:
         """See `Target.run`."""
-        request = build_request(self._version, self.renderer, case.inputs, repeat=repeat)
-        response = await self._model.complete(request)
-        return output_of(response, parse_json=self._version.closure.output.format == "json")
+        return await self._ask(build_request(self._version, self.renderer, case.inputs, repeat=repeat))
+
+    def begin(self, cells: Sequence[tuple[Case, int]]) -> list[BegunOutput]:
+        """See `EagerTarget.begin`."""
+        # Stage by stage and not cell by cell: the code of a stage stays in the processor's cache, and an answer that
+        # is known takes two thirds of the time.
+        built = [self._try_build(case, repeat) for case, repeat in cells]
+        known = iter(self._recall([request for request in built if request is not None]))
+        return [
+            self._begun(request, next(known)) if request is not None else partial(self.run, case, repeat=repeat)
+            for (case, repeat), request in zip(cells, built, strict=True)
+        ]
+
+    def _try_build(self, case: Case, repeat: int) -> CompletionRequest | None:
+        """Return the request; None for a case whose inputs `run` will refuse."""
+        try:
+            return build_request(self._version, self.renderer, case.inputs, repeat=repeat)
+        except PromptshipError:
+            return None
+
+    def _recall(self, requests: Sequence[CompletionRequest]) -> Sequence[Response | None]:
+        return self._model.recall(requests) if isinstance(self._model, RecallingModel) else [None] * len(requests)
+
+    def _begun(self, request: CompletionRequest, response: Response | None) -> BegunOutput:
+        return partial(self._ask, request) if response is None else output_of(response, parse_json=self._parses)
+
+    async def _ask(self, request: CompletionRequest) -> Output:
+        return output_of(await self._model.complete(request), parse_json=self._parses)
 
 
 def build_request(

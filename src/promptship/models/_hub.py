@@ -253,6 +253,12 @@ class _Opened:
             _name_config(error, self._config)
             raise
 
+    def recall(self, requests: Sequence[CompletionRequest]) -> Sequence[Response | None]:
+        # A cassette and fallbacks have a say in every answer, so only a cache that stands outermost is asked.
+        if not isinstance(self._chain, Cached):
+            return [None] * len(requests)
+        return self._chain.recall([self._fill(request) for request in requests])
+
     async def stream(self, request: CompletionRequest) -> AsyncIterator[str | Response]:
         try:
             async with OpenStream(self._chain.stream(self._fill(request))) as pieces:

@@ -6,7 +6,16 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from promptship.domain import CellError, CellKey, CellRecord, Score, ScoreInput, decide_outcome
+from promptship.domain import (
+    CellError,
+    CellKey,
+    CellRecord,
+    EagerTarget,
+    Output,
+    Score,
+    ScoreInput,
+    decide_outcome,
+)
 from promptship.errors import (
     AuthenticationError,
     BudgetExceededError,
@@ -19,7 +28,7 @@ from promptship.runner._codec import decode_case, encode_case
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from promptship.domain import Case, CaseOutcome, Output, Scorer, Target
+    from promptship.domain import BegunOutput, Case, CaseOutcome, Scorer, Target
     from promptship.runner._plan import RunPlan
     from promptship.runner._writer import RunWriter
 
@@ -37,11 +46,13 @@ class Cell:
         case: The case.
         key: Place of the case in the plan, variant, repeat.
         stored: The output, where an earlier attempt has paid for it; None where it has to be asked for.
+        begun: What the target knows of it or how it is asked; None where the target has not been told of it.
     """
 
     case: Case
     key: tuple[int, int, int]
     stored: Output | None = None
+    begun: BegunOutput | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,10 +105,19 @@ class CellRunner:
 
     def __init__(self, plan: RunPlan, targets: Sequence[Target], writer: RunWriter) -> None:
         self._targets = targets
+        self._eager = [(number, one) for number, one in enumerate(targets) if isinstance(one, EagerTarget)]
         self._scorers = plan.scorers
         self._case_scorers = plan.case_scorers
         self._required = frozenset(scorer.name for scorer in plan.scorers if scorer.required)
         self._writer = writer
+
+    def begin(self, cells: Sequence[Cell]) -> None:
+        """Tell the targets of the cells that they will be asked for, where they want to know."""
+        for variant, target in self._eager:
+            asked = [cell for cell in cells if cell.key[1] == variant and cell.stored is None]
+            begun = target.begin([(cell.case, cell.key[2]) for cell in asked])
+            for cell, one in zip(asked, begun, strict=True):
+                cell.begun = one
 
     async def run(self, cell: Cell) -> CellResult:
         """Fill one cell.
@@ -121,7 +141,7 @@ class CellRunner:
         output: Output | None = None
         failure: BaseException | None = None
         try:
-            output = await self._targets[cell.key[1]].run(cell.case, repeat=cell.key[2])
+            output = await self._output_of(cell)
         except asyncio.CancelledError as error:
             _reraise_if_ours(error)
             failure = error
@@ -136,6 +156,14 @@ class CellRunner:
             infrastructure = isinstance(failure, InfrastructureError)
             return CellResult(outcome="error", error=reason, infrastructure=infrastructure)
         return await self._score(cell, output)
+
+    async def _output_of(self, cell: Cell) -> Output:
+        begun = cell.begun
+        if isinstance(begun, Output):
+            return begun
+        if begun is not None:
+            return await begun()
+        return await self._targets[cell.key[1]].run(cell.case, repeat=cell.key[2])
 
     async def _score(self, cell: Cell, output: Output) -> CellResult:
         scorers, required = self._scorers, self._required

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from promptship.errors import BudgetExceededError, RunInterruptedError, StorageError, UsageError
@@ -36,6 +37,8 @@ __all__ = ["execute"]
 _PROGRESS_EVERY_S = 0.1
 _SYNC_EVERY_S = 1.0
 _LONGEST_HOLD_S = 0.02
+# Beyond some dozens of cells nothing is gained, and their inputs and known outputs are all in memory.
+_BEGUN_AT_ONCE = 64
 _CANCEL_PATIENCE_S = 2.0
 
 
@@ -127,7 +130,7 @@ class _Execution:
         self._runner = CellRunner(plan, targets, writer)
         self._watch = None if is_decided is None else Watch(plan, writer, is_decided)
         self._is_decided = False
-        self._cells = self._remaining_cells()
+        self._cells = self._begun_cells()
         self._counts: dict[CaseOutcome, int] = {"passed": 0, "failed": 0, "error": 0, "unscored": 0}
         self._resumed = self._count_stored()
         self._in_flight = 0
@@ -167,6 +170,13 @@ class _Execution:
     def left(self) -> int:
         """Cells that have not been run."""
         return self._plan.cells - sum(self._counts.values())
+
+    def _begun_cells(self) -> Generator[Cell]:
+        """Yield what is left to do; the targets have been told of some cells at a time."""
+        with closing(self._remaining_cells()) as left:
+            while cells := list(islice(left, _BEGUN_AT_ONCE)):
+                self._runner.begin(cells)
+                yield from cells
 
     def _remaining_cells(self) -> Generator[Cell]:
         """Yield what is left to do, case by case, so that no repeat and no variant falls behind the others."""

@@ -294,3 +294,32 @@ def test_no_reading_transaction_outlives_a_miss_or_an_answer_that_is_kept(cache)
     for _ in range(257):
         cache.get(b"a" * 32)
     assert not cache._reader.in_transaction
+
+
+async def test_known_answers_are_recalled_in_the_order_of_the_requests(cache, ask):
+    model = FakeModel(["one", "two"])
+    cached = Cached(model, cache, CONFIG)
+    await cached.complete(ask("a"))
+    cache.flush()
+    await cached.complete(ask("b"))
+    requests = [ask("b"), ask("never asked"), ask("a"), ask("\ud800"), ask("b")]
+
+    recalled = cached.recall(requests)
+
+    assert [one and (one.text, one.provenance) for one in recalled] == [
+        ("two", "cached"),
+        None,
+        ("one", "cached"),
+        None,
+        ("two", "cached"),
+    ]
+    assert len(model.calls) == 2
+
+
+def test_more_keys_than_one_statement_takes_are_read(cache):
+    keys = [number.to_bytes(32) for number in range(1000)]
+    for key in keys[::2]:
+        cache.write(key, b"x" + key)
+    cache.flush()
+
+    assert cache.read_all(keys) == {key: b"x" + key for key in keys[::2]}

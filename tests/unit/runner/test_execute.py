@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -519,3 +520,51 @@ async def test_scores_that_were_paid_for_are_written_at_once(lab: Lab, cost_usd:
 
     assert written[-1] == [rows_written]
     assert [record.outcome for record in run.records()] == ["passed"] * 4
+
+
+class Knowing(Sums):
+    """Sums that knows the outputs of even cases, and remembers of which cells it was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[str, int]] = []
+
+    def begin(self, cells: Any) -> list[Any]:
+        self.told += [(case.id, repeat) for case, repeat in cells]
+        return [self._begin(case, repeat) for case, repeat in cells]
+
+    def _begin(self, case: Case, repeat: int) -> Any:
+        number = int(case.id[-5:])
+        if number % 2:
+            return partial(self.run, case, repeat=repeat)
+        return Output(text=str(number + 1), provenance="cached", cached_calls=1)
+
+
+async def test_what_a_target_knows_at_once_is_not_asked_for(lab: Lab) -> None:
+    target = Knowing()
+
+    run = await lab.run(make_plan(200, variants=("plain", "knowing"), repeats=2), Sums(), target)
+
+    cells = [(f"case-{number:05d}", repeat) for number in range(200) for repeat in range(2)]
+    assert sorted(target.told) == cells
+    assert sorted(target.asked) == [cell for cell in cells if int(cell[0][-5:]) % 2]
+    assert outcomes(run) == {"passed": 720, "failed": 80, "error": 0, "unscored": 0}
+    assert run.summary.variants["knowing"].totals.cached == 200
+    assert run.summary.variants["plain"].totals.cached == 0
+
+
+async def test_a_cell_that_is_paid_for_is_not_begun_again(lab: Lab) -> None:
+    def broken(item: ScoreInput) -> Score:
+        raise ValueError(item.case.id)
+
+    def end(record: CellRecord) -> None:
+        raise RuntimeError(record.key.case_id)
+
+    plan, first, second = make_plan(20, scorers=(Calls(broken),)), Knowing(), Knowing()
+    with pytest.raises(RuntimeError, match="case-00000"):
+        await lab.run(plan, first, on_cell=end, concurrency=1)
+
+    await lab.run(plan, second)
+
+    assert ("case-00000", 0) in first.told
+    assert sorted(second.told) == [(f"case-{number:05d}", 0) for number in range(1, 20)]
