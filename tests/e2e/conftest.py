@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import subprocess
@@ -8,30 +9,27 @@ from pathlib import Path
 
 import pytest
 
+from forked_cli import ForkServer, run_whole
+
 PROGRAM = Path(sys.executable).parent / "promptctl"
 
 
 class Cli:
     """Runs the command in a folder, as a user would."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, forks):
         self.folder = folder
+        self._forks = forks
         self._started = []
 
     def command(self, *arguments):
         return [str(PROGRAM), *map(str, arguments)]
 
     def __call__(self, *arguments, code=0, env=None, stdin=None):
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env={**os.environ, "COLUMNS": "120", **(env or {})},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        surroundings = {**os.environ, "COLUMNS": "120", **(env or {})}
+        # What Python itself reads at its start has no effect on a process that is forked.
+        run = run_whole if any(name.startswith("PYTHON") for name in env or ()) else self._forks.run
+        done = run(self.command(*arguments), cwd=self.folder, env=surroundings, stdin=stdin, timeout=120)
         assert done.returncode == code, f"exit {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
@@ -77,10 +75,17 @@ class Cli:
         return path
 
 
+@pytest.fixture(scope="session")
+def forks():
+    """Calls promptctl without waiting for its imports; `Cli.start` starts it whole."""
+    with contextlib.closing(ForkServer()) as server:
+        yield server
+
+
 @pytest.fixture
-def cli(tmp_path):
+def cli(tmp_path, forks):
     """A project whose model echoes the last user message."""
-    found = Cli(tmp_path)
+    found = Cli(tmp_path, forks)
     found.write("prompts/models.yaml", "default: {model: fake/echo}\n")
     found.write("prompts/echo.prompt", "{{ text }}\n")
     found.write(
