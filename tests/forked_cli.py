@@ -20,6 +20,22 @@ from pathlib import Path
 
 LOADED = ("promptship", "promptship.cli._main", "sqlalchemy.dialects.sqlite", "alembic.command", "scipy.stats")
 PACKAGES = ("assembly", "cli", "domain", "evaluation", "gates", "project", "prompts", "registry", "runner", "scorers")
+# Python reads these at its start, so they would have no effect on a process that is forked.
+READ_AT_START = {"PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONUTF8", "PYTHONIOENCODING"}
+PROGRAM = """#!{python} -SE
+import json, os, socket, sys
+if {read_at_start!r} & os.environ.keys():
+    os.execv({whole!r}, ["promptctl", *sys.argv[1:]])
+line = socket.socket(socket.AF_UNIX)
+line.connect({address!r})
+asked = dict(arguments=["promptctl", *sys.argv[1:]], cwd=os.getcwd(), env=dict(os.environ))
+body = json.dumps(asked).encode()
+socket.send_fds(line, [len(body).to_bytes(8, "big")], [0, 1, 2])
+line.sendall(body)
+answers = line.makefile("rb")
+answers.readline()
+os._exit(int(answers.readline()) & 255)
+"""
 
 
 class ForkServer:
@@ -61,6 +77,16 @@ class ForkServer:
                 except TimeoutError:
                     os.kill(pid, signal.SIGKILL)
                     raise
+
+    def install(self, folder):
+        """Put a `promptctl` into a folder that scripts find by their PATH, and return the folder."""
+        program, whole = folder / "promptctl", str(Path(sys.executable).parent / "promptctl")
+        program.write_text(
+            PROGRAM.format(python=sys.executable, read_at_start=READ_AT_START, whole=whole, address=self._address),
+            encoding="utf-8",
+        )
+        program.chmod(0o755)
+        return folder
 
     def close(self):
         """End the process; it ends by itself where this one is killed."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from forked_cli import ForkServer, run_whole
+from forked_cli import READ_AT_START, ForkServer, run_whole
 
 PROGRAM = Path(sys.executable).parent / "promptctl"
 
@@ -27,8 +27,7 @@ class Cli:
 
     def __call__(self, *arguments, code=0, env=None, stdin=None):
         surroundings = {**os.environ, "COLUMNS": "120", **(env or {})}
-        # What Python itself reads at its start has no effect on a process that is forked.
-        run = run_whole if any(name.startswith("PYTHON") for name in env or ()) else self._forks.run
+        run = run_whole if READ_AT_START & surroundings.keys() else self._forks.run
         done = run(self.command(*arguments), cwd=self.folder, env=surroundings, stdin=stdin, timeout=120)
         assert done.returncode == code, f"exit {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr

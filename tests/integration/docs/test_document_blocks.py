@@ -7,6 +7,7 @@ An HTML comment in the line before a block says what is special about it:
     <!-- not run: reason -->              shown only
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from forked_cli import ForkServer
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -43,8 +46,8 @@ def blocks_of(document):
         yield Block(line, match["language"], match["body"], match["key"], match["value"])
 
 
-def environment(folder):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+def environment(folder, programs):
+    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
     # make finds the environment that is under test, already installed, instead of making another.
     installed = folder / ".installed"
     installed.touch()
@@ -64,22 +67,30 @@ def checkout(folder):
     return folder
 
 
-def run(block, document, folder):
+def run(block, document, folder, programs):
     command = ["bash", "-euo", "pipefail", "-c", block.body]
     if block.language == "python":
         command = [sys.executable, "-c", block.body]
+    surroundings = environment(folder, programs)
     done = subprocess.run(
-        command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False, timeout=900
+        command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False, timeout=900
     )
     expected = int(block.value) if block.key == "exit" else 0
     place = f"{document.relative_to(ROOT)}:{block.line}"
     assert done.returncode == expected, f"{place} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """A folder with the command, which is forked from a process that has it loaded."""
+    with contextlib.closing(ForkServer()) as server:
+        yield server.install(tmp_path_factory.mktemp("programs"))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_every_block_of_the_document_runs(document, tmp_path):
+def test_every_block_of_the_document_runs(document, tmp_path, programs):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     repository = None
@@ -91,7 +102,7 @@ def test_every_block_of_the_document_runs(document, tmp_path):
         elif block.key != "not run" and block.language in RUNNABLE:
             if block.key == "in":
                 repository = repository or checkout(tmp_path / "checkout")
-            run(block, document, repository if block.key == "in" else scratch)
+            run(block, document, repository if block.key == "in" else scratch, programs)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())

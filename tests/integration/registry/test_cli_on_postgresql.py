@@ -1,18 +1,22 @@
 """The command line on a PostgreSQL registry: an owner who migrates, and a role that works."""
 
+import contextlib
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(sys.executable).parent / "promptctl"
+from forked_cli import ForkServer
+
+
+@pytest.fixture(scope="module")
+def forks():
+    with contextlib.closing(ForkServer()) as server:
+        yield server
 
 
 @pytest.fixture
-def promptctl(tmp_path, cluster):
+def promptctl(tmp_path, cluster, forks):
     name = cluster.make_database()
     with cluster.connect(name) as connection:
         connection.execute("DROP ROLE IF EXISTS worker")
@@ -22,8 +26,7 @@ def promptctl(tmp_path, cluster):
 
     def call(*arguments, user="worker", code=0):
         environment = {**os.environ, "PROMPTSHIP_DATABASE_URL": cluster.url(name, user=user)}
-        command = [PROGRAM, *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = forks.run(["promptctl", *arguments], cwd=tmp_path, env=environment, timeout=60)
         assert done.returncode == code, done.stderr
         return done.stdout or done.stderr
 
