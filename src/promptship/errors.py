@@ -11,6 +11,8 @@ PromptshipError
 │   ├── ScorerError                  a scorer of the user's own that failed while it scored
 │   ├── PriceUnknownError            a budget that cannot be kept, since a model's price is not known
 │   ├── UnpairedScoresError          figures of two sides that do not belong to the same cases
+│   ├── PromotionRefusedError     1  a label that may not move yet, with everything that is missing
+│   ├── SignatureError               a signature that is missing, wrong, or of a key that nobody trusts
 │   ├── StatisticsError              figures that leave what is asked of them undetermined
 │   └── MissingExtraError            an optional dependency that is not installed
 ├── InfrastructureError           3  network, provider, disk
@@ -56,6 +58,7 @@ __all__ = [
     "ModelError",
     "PriceUnknownError",
     "Problem",
+    "PromotionRefusedError",
     "PromptshipError",
     "RateLimitError",
     "ReferenceNotFoundError",
@@ -64,6 +67,7 @@ __all__ = [
     "ScorerError",
     "ScorerSetupError",
     "ServerError",
+    "SignatureError",
     "SourceError",
     "StatisticsError",
     "StorageError",
@@ -168,6 +172,20 @@ class PriceUnknownError(UsageError):
 
 class UnpairedScoresError(UsageError):
     """Two columns of figures that are compared pair by pair, and are not of the same cases."""
+
+
+class PromotionRefusedError(UsageError):
+    """A label may not move to a version yet. `missing` names everything that it takes, a sentence each."""
+
+    exit_code = ExitCode.GATE_FAILED
+
+    def __init__(self, message: str, missing: Iterable[str], *, hint: str | None = None) -> None:
+        self.missing = tuple(missing)
+        super().__init__("\n".join([message, *(f"- {one}" for one in self.missing)]), hint=hint)
+
+
+class SignatureError(UsageError):
+    """A signature that is missing, wrong, or made with a key that nobody trusts here."""
 
 
 class StatisticsError(UsageError):

@@ -223,6 +223,7 @@ def test_a_newer_registry_is_refused(released):
     connection = sqlite3.connect(released.folder / ".promptship" / "registry.db")
     with connection:
         connection.execute("UPDATE promptship_schema SET version_num = '9999'")
+        connection.execute("UPDATE promptship_compatibility SET works_from = '9999'")
     connection.close()
     for command in (["push"], ["db", "upgrade"]):
         refused = released(*command, code=3)

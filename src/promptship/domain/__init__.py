@@ -39,6 +39,7 @@ from promptship.domain.diffs import (
     TokenChange,
 )
 from promptship.domain.evalsets import EvalsetKind, EvalsetSpec, QuarantinedCase, ScorerSpec, TargetSpec
+from promptship.domain.evidence import EVIDENCE_TYPE, STATEMENT_TYPE, Attestation, Evidence, GateEvidence
 from promptship.domain.gates import Finding, GateSpec, GateVerdict, OnInconclusive, Outcome, Verdict, parse_gate
 from promptship.domain.instruments import (
     Embedder,
@@ -105,11 +106,14 @@ from promptship.domain.scores import Score, ScoreInput, Scorer, Vote
 
 __all__ = [
     "CLOSURE_FORMAT",
+    "EVIDENCE_TYPE",
     "NO_EVENT",
     "ROLES",
+    "STATEMENT_TYPE",
     "Actor",
     "ActorKind",
     "Admission",
+    "Attestation",
     "BegunOutput",
     "BehaviourDiff",
     "Branch",
@@ -141,10 +145,12 @@ __all__ = [
     "EvalsetKind",
     "EvalsetSpec",
     "EventKind",
+    "Evidence",
     "EvidenceChange",
     "FieldChange",
     "Finding",
     "FinishReason",
+    "GateEvidence",
     "GateSpec",
     "GateVerdict",
     "GroupSummary",

@@ -28,7 +28,8 @@ __all__ = [
 
 ActorKind = Literal["human", "ci", "service"]
 EventKind = Literal[
-    "push", "label", "rollback", "unlabel", "tombstone", "reinstate", "tag", "evalset", "run", "erase"
+    "push", "label", "rollback", "unlabel", "tombstone", "reinstate", "tag", "evalset", "run", "erase",
+    "attest", "promote", "request", "approve", "reject", "trust", "revoke", "release", "token", "untoken",
 ]  # fmt: skip
 NO_EVENT = f"sha256:{'0' * 64}"
 """What the first event of a ledger has as the hash of the one before."""

@@ -4,22 +4,44 @@ What a prompt is and how it is rendered is known to `promptship.prompts`, where 
 trees, git and runs on the disk are not read here: they come in as values.
 """
 
+from promptship.registry._evidence import (
+    STATEMENT_MEDIA_TYPE,
+    PromotionRequest,
+    TrustedKey,
+)
+from promptship.registry._evidence_desk import EvidenceDesk
 from promptship.registry._history import BisectResult, BlamedLine, LogEntry, bisect_versions
 from promptship.registry._labels import LabelMove
+from promptship.registry._policy import NO_POLICY, EvidenceRule, LabelRule, ReleasePolicy, parse_release_policy
+from promptship.registry._promotion import Approval, Promotion, decide_promotion
 from promptship.registry._push import Pushed
 from promptship.registry._records import StoredCell
 from promptship.registry._registry import Registry
+from promptship.registry._releases import Release
 from promptship.registry._verify import Flaw, VerifyReport
 
 __all__ = [
+    "NO_POLICY",
+    "STATEMENT_MEDIA_TYPE",
+    "Approval",
     "BisectResult",
     "BlamedLine",
+    "EvidenceDesk",
+    "EvidenceRule",
     "Flaw",
     "LabelMove",
+    "LabelRule",
     "LogEntry",
+    "Promotion",
+    "PromotionRequest",
     "Pushed",
     "Registry",
+    "Release",
+    "ReleasePolicy",
     "StoredCell",
+    "TrustedKey",
     "VerifyReport",
     "bisect_versions",
+    "decide_promotion",
+    "parse_release_policy",
 ]

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from promptship.registry._change import Change
     from promptship.store import UnitOfWork
 
-__all__ = ["LabelMove", "drop_label", "label_targets", "label_versions", "put_label", "roll_back"]
+__all__ = [
+    "LabelMove",
+    "drop_label",
+    "label_targets",
+    "label_versions",
+    "move_label",
+    "put_label",
+    "roll_back",
+    "unmoved",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +61,8 @@ def put_label(change: Change, reference: str, label: str, *, reason: str, eviden
     version = resolve_version(change.unit, reference)
     before = change.unit.states.find_label(version.prompt, label)
     if before is not None and before.number == version.number:
-        return _unmoved(before)
-    return _move(change, "label", version, label, before=before, reason=reason, evidence=evidence)
+        return unmoved(before)
+    return move_label(change, "label", version, label, reason=reason, evidence=evidence)
 
 
 def drop_label(change: Change, prompt: str, label: str, *, reason: str) -> LabelMove:
@@ -88,7 +97,7 @@ def roll_back(change: Change, prompt: str, label: str, *, reason: str) -> LabelM
     for number in reversed(targets[:-1]):
         version = unit.versions.find(prompt, number) if number is not None else None
         if version is not None and version.tombstone is None:
-            return _move(change, "rollback", version, label, before=before, reason=reason, evidence=None)
+            return move_label(change, "rollback", version, label, reason=reason)
     raise ReferenceNotFoundError(
         f"there is nothing to roll {label!r} of {prompt!r} back to: it has no earlier target that was not withdrawn",
         hint=f"promptctl log {prompt}",
@@ -120,18 +129,30 @@ def label_versions(unit: UnitOfWork, name: str) -> dict[int, list[str]]:
     return found
 
 
-def _move(
+def move_label(
     change: Change,
     kind: EventKind,
     version: StoredVersion,
     label: str,
     *,
-    before: LabelState | None,
     reason: str,
-    evidence: str | None,
+    evidence: str | None = None,
+    facts: JsonObject | None = None,
 ) -> LabelMove:
-    facts: JsonObject = {"number": version.number, "digest": version.digest, **_facts(before, reason)}
-    event = change.record(kind, prompt=version.prompt, label=label, evidence=evidence, facts=facts)
+    """Let a label point at a version, and say so in an event of this kind.
+
+    Args:
+        change: Who does it, where and when.
+        kind: `label`, `promote` or `rollback`.
+        version: Where it points from now on.
+        label: The label.
+        reason: Why.
+        evidence: Digest of what it was decided on.
+        facts: What else the event says.
+    """
+    before = change.unit.states.find_label(version.prompt, label)
+    said: JsonObject = {"number": version.number, "digest": version.digest, **_facts(before, reason), **(facts or {})}
+    event = change.record(kind, prompt=version.prompt, label=label, evidence=evidence, facts=said)
     change.unit.states.put_label(version.prompt, label, version.number, at=change.at, seq=event.seq)
     return LabelMove(
         prompt=version.prompt,
@@ -152,7 +173,8 @@ def _facts(before: LabelState | None, reason: str) -> JsonObject:
     return facts
 
 
-def _unmoved(state: LabelState) -> LabelMove:
+def unmoved(state: LabelState) -> LabelMove:
+    """Say that a label points already where it should."""
     return LabelMove(
         prompt=state.prompt,
         label=state.label,

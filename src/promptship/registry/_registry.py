@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Self
 from promptship.domain import PromptVersion, parse_reference
 from promptship.errors import UsageError
 from promptship.registry._change import Change
+from promptship.registry._evidence_desk import EvidenceDesk
 from promptship.registry._history import as_entry, blame_version
 from promptship.registry._labels import drop_label, put_label, roll_back
+from promptship.registry._policy import NO_POLICY
 from promptship.registry._push import (
     Pushed,
     change_tags,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from promptship.evalsets import Evalset
     from promptship.registry._history import BlamedLine, LogEntry
     from promptship.registry._labels import LabelMove
+    from promptship.registry._policy import ReleasePolicy
     from promptship.registry._records import StoredCell
     from promptship.registry._verify import VerifyReport
     from promptship.store import Store
@@ -65,7 +68,11 @@ class Registry:
 
     Args:
         store: Its database.
+        policy: What labels ask before they move; a label that it names moves by `evidence.promote` alone.
         clock: Tells the time, with a zone.
+
+    Attributes:
+        evidence: Evidence, keys, requests, promotions and releases.
 
     Example:
         registry = Registry.open(".promptship/registry.db")
@@ -75,17 +82,28 @@ class Registry:
         registry.resolve("support/reply@production").number
     """
 
-    def __init__(self, store: Store, *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self, store: Store, *, policy: ReleasePolicy = NO_POLICY, clock: Callable[[], datetime] = _now
+    ) -> None:
         self._store = store
         self._clock = clock
+        self.evidence = EvidenceDesk(store, self._change, policy, clock)
 
     @classmethod
-    def open(cls, address: str, *, make: bool = True, clock: Callable[[], datetime] = _now) -> Self:
+    def open(
+        cls,
+        address: str,
+        *,
+        make: bool = True,
+        policy: ReleasePolicy = NO_POLICY,
+        clock: Callable[[], datetime] = _now,
+    ) -> Self:
         """Open the registry at a path or URL.
 
         Args:
             address: Path of a SQLite file, or `postgresql+psycopg://…`.
             make: Make a SQLite file where there is none.
+            policy: What labels ask before they move.
             clock: Tells the time, with a zone.
 
         Raises:
@@ -95,7 +113,7 @@ class Registry:
         """
         from promptship.store import open_store
 
-        return cls(open_store(address, make=make), clock=clock)
+        return cls(open_store(address, make=make), policy=policy, clock=clock)
 
     @property
     def place(self) -> str:
@@ -209,9 +227,10 @@ class Registry:
             evidence: Digest of what it was decided on.
 
         Raises:
-            UsageError: The label or the reason is wrong.
+            UsageError: The label or the reason is wrong, or the policy asks for evidence.
             ReferenceNotFoundError: There is no such version, or it was withdrawn.
         """
+        self._require_free(reference.partition("@")[0], label, f"promptctl promote {reference} {label}")
         with self._change(actor) as change:
             return put_label(change, reference, label, reason=reason, evidence=evidence)
 
@@ -220,7 +239,9 @@ class Registry:
 
         Raises:
             ReferenceNotFoundError: It is not there.
+            UsageError: The policy asks for evidence.
         """
+        self._require_free(name, label, f"promptctl rollback {name} {label}")
         with self._change(actor) as change:
             return drop_label(change, name, label, reason=reason)
 
@@ -449,6 +470,10 @@ class Registry:
         """
         with self._store.write() as unit:
             rebuild_states(unit)
+
+    def _require_free(self, prompt: str, label: str, instead: str) -> None:
+        if self.evidence.policy.rule_for(prompt, label) is not None:
+            raise UsageError(f"the policy asks for evidence before {label!r} of {prompt!r} moves", hint=instead)
 
     @contextmanager
     def _change(self, actor: Actor) -> Iterator[Change]:

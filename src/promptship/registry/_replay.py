@@ -25,6 +25,11 @@ class Replay:
         tags: The event that put each tag on a version, by prompt and number.
         evalsets: What was said of each evalset, by name and digest.
         runs: What was said of each run, by its id.
+        attestations: What was said of each piece of evidence, by the digest of its envelope.
+        keys: The PEM of each key that was trusted, by its id.
+        revoked: Ids of keys that were revoked.
+        requests: The digest that each request is about, by its event.
+        releases: Names of releases.
         head: The last event.
     """
 
@@ -35,6 +40,11 @@ class Replay:
     tags: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict)
     evalsets: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    attestations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    revoked: set[str] = field(default_factory=set)
+    requests: dict[int, str] = field(default_factory=dict)
+    releases: set[str] = field(default_factory=set)
     head: LedgerHead = field(default_factory=LedgerHead)
 
     def add(self, event: LedgerEvent, facts: dict[str, Any]) -> str | None:
@@ -73,6 +83,7 @@ class Replay:
         return None if pushed and pushed["digest"] == facts["digest"] else "its version was never pushed"
 
     _apply_rollback = _apply_label
+    _apply_promote = _apply_label
 
     def _apply_unlabel(self, event: LedgerEvent, facts: dict[str, Any]) -> str | None:
         del facts
@@ -105,3 +116,34 @@ class Replay:
 
     def _apply_erase(self, _: LedgerEvent, __: dict[str, Any]) -> str | None:
         return None
+
+    def _apply_trust(self, _: LedgerEvent, facts: dict[str, Any]) -> str | None:
+        self.keys[facts["keyid"]] = facts["pem"]
+        return None
+
+    def _apply_revoke(self, _: LedgerEvent, facts: dict[str, Any]) -> str | None:
+        self.revoked.add(facts["keyid"])
+        return None if facts["keyid"] in self.keys else "it revokes a key that was never trusted"
+
+    def _apply_attest(self, event: LedgerEvent, facts: dict[str, Any]) -> str | None:
+        self.attestations[event.evidence or ""] = facts
+        pushed = self.pushes.get((event.prompt or "", facts["number"]))
+        if not pushed or pushed["digest"] != facts["digest"]:
+            return "its version was never pushed"
+        counts = facts["keyid"] in self.keys and facts["keyid"] not in self.revoked
+        return None if counts else "its key was not trusted then"
+
+    def _apply_request(self, event: LedgerEvent, facts: dict[str, Any]) -> str | None:
+        self.requests[event.seq] = facts["digest"]
+        return None
+
+    def _apply_approve(self, _: LedgerEvent, facts: dict[str, Any]) -> str | None:
+        asked = self.requests.get(facts["request"])
+        return None if asked == facts["digest"] else "it answers a request that was never made"
+
+    _apply_reject = _apply_approve
+
+    def _apply_release(self, _: LedgerEvent, facts: dict[str, Any]) -> str | None:
+        known = facts["release"] in self.releases
+        self.releases.add(facts["release"])
+        return f"release {facts['release']!r} was there already" if known else None

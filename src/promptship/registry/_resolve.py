@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOVES", "find_named", "require_prompt", "resolve_version"]
 
-MOVES = ("label", "rollback", "unlabel")
+MOVES = ("label", "promote", "rollback", "unlabel")
 """Kinds of the events that move a label."""
 
 

@@ -11,9 +11,11 @@ import orjson
 from promptship.domain import NO_EVENT
 from promptship.errors import PromptshipError, StorageError
 from promptship.registry._change import hash_payload, read_payload
+from promptship.registry._evidence import read_evidence
 from promptship.registry._push import CLOSURE_TYPE, hash_bytes, hash_text, push_facts
 from promptship.registry._records import load_document, load_lines, payload_name
 from promptship.registry._replay import Replay
+from promptship.signing import Envelope, parse_public_key, verify_envelope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +51,7 @@ class VerifyReport:
         erased: Payloads of which only the name is left.
         evalsets: Versions of evalsets.
         runs: Runs.
+        attestations: Pieces of evidence.
         head: Hash of the last event.
         flaws: What is wrong, in the order it was found, the ledger's first; a hundred at most.
     """
@@ -59,6 +62,7 @@ class VerifyReport:
     erased: int
     evalsets: int
     runs: int
+    attestations: int
     head: str
     flaws: tuple[Flaw, ...]
 
@@ -87,8 +91,14 @@ def verify_all(unit: UnitOfWork) -> VerifyReport:
     _verify_states(work)
     evalsets = _verify_evalsets(work)
     runs = _verify_runs(work)
+    _verify_attestations(work)
     return VerifyReport(
-        **work.counts, evalsets=evalsets, runs=runs, head=work.replay.head.hash, flaws=tuple(work.flaws)
+        **work.counts,
+        evalsets=evalsets,
+        runs=runs,
+        attestations=len(work.replay.attestations),
+        head=work.replay.head.hash,
+        flaws=tuple(work.flaws),
     )
 
 
@@ -280,6 +290,21 @@ def _run_flaws(work: _Verification, one: StoredRun) -> Iterator[str]:
     keys = ("run_id", "evalset", "evalset_digest", "scoring_digest", "complete", "finished")
     if row != tuple(manifest[key] for key in keys):
         yield "a column differs from its document"
+
+
+def _verify_attestations(work: _Verification) -> None:
+    for digest, facts in work.replay.attestations.items():
+        _try(work, "ledger_event", str(facts["seq"]), _attestation_flaws(work, digest, facts))
+
+
+def _attestation_flaws(work: _Verification, digest: str, facts: dict[str, Any]) -> Iterator[str]:
+    envelope = Envelope.from_json(load_document(work.unit, digest))
+    verify_envelope(envelope, [parse_public_key(work.replay.keys.get(facts["keyid"], ""), name=facts["keyid"][:12])])
+    evidence = read_evidence(envelope)
+    said = {"digest": evidence.digest, "evalset": evidence.evalset, "run_id": evidence.run_id}
+    said |= {"outcome": evidence.outcome, "prompt": evidence.prompt}
+    if any(facts[key] != value for key, value in said.items()):
+        yield "it says something else than what was signed"
 
 
 def _try(work: _Verification, table: str, row: str, flaws: Iterator[str]) -> None:

@@ -157,7 +157,7 @@ class Event(_Table, table=True):
     """
 
     __tablename__ = "ledger_event"
-    __table_args__ = (Index(None, "prompt", "seq"),)
+    __table_args__ = (Index(None, "prompt", "seq"), Index(None, "kind", "seq"))
 
     seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     kind: str

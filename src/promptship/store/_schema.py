@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["GUARDS", "HEAD", "Upgrade", "check_store", "read_revision", "require_current", "upgrade_store"]
 
-HEAD = "0001"
+HEAD = "0002"
 """The schema of this version of Promptship."""
 
-_KNOWN = frozenset({"0001"})
+_KNOWN = frozenset({"0001", "0002"})
 _REVISIONS = "promptship_schema"
+# Each migration that leaves what older code writes and reads as it is keeps `works_from`, so that servers of two adjacent
+# versions work on one schema while one replaces the other.
+_COMPATIBILITY = "promptship_compatibility"
 # One number that no other program is likely to lock.
 _UPGRADE_LOCK = 7_146_021_503_114
 _FROZEN = ("version", "edge", "ledger_event", "evalset_version", "run", "run_variant")
@@ -42,7 +45,7 @@ GUARDS = {
 """Triggers that must be there, by dialect."""
 
 _GRANTS = (
-    "GRANT SELECT ON {tables}, ledger_head, promptship_schema TO {role}",
+    "GRANT SELECT ON {tables}, ledger_head, promptship_schema, promptship_compatibility TO {role}",
     "GRANT INSERT ON {tables} TO {role}",
     "GRANT UPDATE ON blob, prompt, label, ledger_head TO {role}",
     "GRANT DELETE ON version_tag, tombstone, label TO {role}",
@@ -84,6 +87,8 @@ def _upgrade(engine: Engine, place: str, grant: str | None) -> Upgrade:
     with engine.execution_options(**{WRITES: True}).begin() as connection:
         _lock_upgrades(connection)
         before = read_revision(connection, place)
+        if before > HEAD:
+            raise _unknown(place, before)
         if before != HEAD:
             _migrate(connection)
         elif missing := _missing(connection):
@@ -136,13 +141,21 @@ def read_revision(connection: Connection, place: str) -> str:
     if len(rows) != 1:
         raise _half_applied(place, f"{_REVISIONS!r} has {len(rows)} rows instead of one")
     revision = str(rows[0])
-    if revision not in _KNOWN:
+    if revision not in _KNOWN and not _works_with(connection, tables, revision):
         raise _unknown(place, revision)
     return revision
 
 
+def _works_with(connection: Connection, tables: set[str], revision: str) -> bool:
+    """Tell whether a schema that is newer than this version says that this version may use it."""
+    if not (revision.isdecimal() and revision > HEAD and _COMPATIBILITY in tables):
+        return False
+    found = connection.execute(text(f"SELECT works_from FROM {_COMPATIBILITY}")).scalars()  # noqa: S608 - a constant
+    return all(str(oldest) <= HEAD for oldest in found)
+
+
 def require_current(connection: Connection, place: str) -> bool:
-    """Check that a database has the schema of this version, with all of its tables and triggers.
+    """Check that a database has the schema of this version or a later one that fits, with all tables and triggers.
 
     Returns:
         False for a blank database, else True.
@@ -151,7 +164,7 @@ def require_current(connection: Connection, place: str) -> bool:
         StorageError: It has another schema, or something of it is missing.
     """
     revision = read_revision(connection, place)
-    if revision in {"", HEAD}:
+    if not revision or revision >= HEAD:
         if revision and (missing := _missing(connection)):
             raise _half_applied(place, f"{', '.join(missing[:5])} missing")
         return bool(revision)

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from forked_cli import ForkServer
+from promptship.store import HEAD
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def promptctl(tmp_path, cluster, forks):
 @pytest.mark.slow
 def test_a_team_works_on_one_database(promptctl):
     assert "is blank" in promptctl("push", code=3)
-    assert promptctl("db", "upgrade", "--grant", "worker", user="owner") == "schema none -> 0001\n"
+    assert promptctl("db", "upgrade", "--grant", "worker", user="owner") == f"schema none -> {HEAD}\n"
     assert json.loads(promptctl("push", "--json"))[0]["number"] == 1
     promptctl("label", "echo@1", "production")
     assert promptctl("verify").startswith("verified: 2 events")

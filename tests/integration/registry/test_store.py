@@ -12,6 +12,8 @@ from promptship.registry import Registry
 from promptship.store import HEAD, backup_store, check_store, hide_password, open_store, restore_store, upgrade_store
 
 FIXTURE = Path(__file__).parent / "registry-0001.sql"
+NEWER = "UPDATE promptship_schema SET version_num = '9999'"
+UNFIT = "UPDATE promptship_compatibility SET works_from = '9999'"
 
 
 def test_a_blank_database_becomes_the_schema_of_this_version(database):
@@ -67,7 +69,8 @@ def test_the_oldest_registry_is_upgraded_and_verifies(tmp_path):
 @pytest.mark.parametrize(
     ("statement", "message", "hint"),
     [
-        ("UPDATE promptship_schema SET version_num = '9999'", "has schema 9999", "pip install --upgrade"),
+        (f"{NEWER}; {UNFIT}", "has schema 9999", "pip install --upgrade"),
+        (f"{NEWER}; DROP TABLE promptship_compatibility", "has schema 9999", "pip install --upgrade"),
         ("UPDATE promptship_schema SET version_num = 'abc'", "unknown schema version 'abc'", "db restore"),
         ("DELETE FROM promptship_schema", "half migrated: 'promptship_schema' has 0 rows", "db restore"),
         ("DROP TABLE run_variant", "half migrated: table run_variant", "db restore"),
@@ -78,8 +81,7 @@ def test_a_schema_that_is_not_known_is_refused_and_left_alone(tmp_path, statemen
     address = tmp_path / "registry.db"
     upgrade_store(str(address))
     connection = sqlite3.connect(address)
-    connection.execute(statement)
-    connection.commit()
+    connection.executescript(statement)
     connection.close()
     before = address.read_bytes()
     refusals = []
@@ -91,10 +93,26 @@ def test_a_schema_that_is_not_known_is_refused_and_left_alone(tmp_path, statemen
     assert address.read_bytes() == before
 
 
+def test_two_adjacent_versions_work_on_one_schema(database, make_version, ada):
+    """The next version's migration adds to the schema and leaves the word on compatibility as it is."""
+    address = database.another()
+    upgrade_store(address)
+    with open_store(address) as store, store.connect(writes=True) as connection:
+        connection.exec_driver_sql(NEWER)
+        connection.exec_driver_sql("CREATE TABLE of_the_next_version (id INTEGER)")
+    with Registry.open(address) as registry:
+        registry.push(make_version("support/reply", "one"), actor=ada)
+        registry.put_label("support/reply@1", "production", actor=ada)
+        assert registry.verify().flaws == ()
+    with pytest.raises(StorageError, match="has schema 9999"):
+        upgrade_store(address)
+
+
 def test_a_newer_postgresql_registry_is_refused(cluster, migrated):
     address = cluster.url(cluster.make_database(migrated))
     with open_store(address) as store, store.connect(writes=True) as connection:
-        connection.exec_driver_sql("UPDATE promptship_schema SET version_num = '9999'")
+        connection.exec_driver_sql(NEWER)
+        connection.exec_driver_sql(UNFIT)
     with pytest.raises(StorageError, match="has schema 9999"):
         open_store(address)
     with pytest.raises(StorageError, match="has schema 9999"):
