@@ -10,10 +10,19 @@ from promptship.assembly._evaluations import (
     evaluate,
     evaluate_all,
 )
-from promptship.assembly._registry import local_actor, open_registry, registry_address, store_run
+from promptship.assembly._registry import (
+    POLICY_FILE,
+    load_release_policy,
+    local_actor,
+    open_registry,
+    registry_address,
+    signing_key_path,
+    store_run,
+)
 from promptship.assembly._workspace import ModelOptions, Workspace
 
 __all__ = [
+    "POLICY_FILE",
     "EvaluateOptions",
     "Evaluation",
     "ModelOptions",
@@ -24,9 +33,11 @@ __all__ = [
     "estimate_all",
     "evaluate",
     "evaluate_all",
+    "load_release_policy",
     "local_actor",
     "mutate_all",
     "open_registry",
     "registry_address",
+    "signing_key_path",
     "store_run",
 ]

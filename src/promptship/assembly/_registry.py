@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import platformdirs
+
 from promptship.domain import Actor
+from promptship.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptship.domain import Closure, Reference, StoredRun, StoredVersion
     from promptship.project import Project
-    from promptship.registry import Registry
+    from promptship.registry import Registry, ReleasePolicy
     from promptship.runner import Run
 
-__all__ = ["StoredVersions", "local_actor", "open_registry", "registry_address", "store_run"]
+__all__ = [
+    "POLICY_FILE",
+    "StoredVersions",
+    "load_release_policy",
+    "local_actor",
+    "open_registry",
+    "registry_address",
+    "signing_key_path",
+    "store_run",
+]
+
+POLICY_FILE = "promptship.policy.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +61,41 @@ def open_registry(project: Project, *, make: bool = False) -> Registry:
     # Here and not above: an evaluation of the working tree needs no registry.
     from promptship.registry import Registry
 
-    return Registry.open(registry_address(project), make=make)
+    policy, _ = load_release_policy(project)
+    return Registry.open(registry_address(project), make=make, policy=policy)
+
+
+def load_release_policy(project: Project) -> tuple[ReleasePolicy, str]:
+    """Read a project's policy: as it is where the working tree left the default branch, else as it lies in the project.
+
+    A branch that asks for a promotion cannot lower what is asked of it.
+
+    Returns:
+        The policy, and what it was read from; `NO_POLICY` and "" where there is none.
+
+    Raises:
+        SourceError: It is wrong, with all that is wrong in it.
+        StorageError: It cannot be read.
+    """
+    from promptship.registry import NO_POLICY, parse_release_policy
+
+    path = project.root / POLICY_FILE
+    if base := project.base_commit():
+        data = project.read_at(base, POLICY_FILE)
+        if data is not None:
+            place = f"{POLICY_FILE} of commit {base[:12]}"
+            return parse_release_policy(data, place), place
+    try:
+        return parse_release_policy(path.read_bytes(), POLICY_FILE), POLICY_FILE
+    except FileNotFoundError:
+        return NO_POLICY, ""
+    except OSError as error:
+        raise StorageError(f"cannot read {str(path)!r}: {error.strerror}") from None
+
+
+def signing_key_path(name: str = "default") -> Path:
+    """Return where a person's signing keys are: outside every project, so that none is committed."""
+    return Path(platformdirs.user_config_dir("promptship")) / "keys" / f"{name}.pem"
 
 
 def registry_address(project: Project) -> str:

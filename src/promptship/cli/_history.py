@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -169,17 +170,33 @@ async def _evaluate_case(workspace: Workspace, evalset: Evalset, version: Prompt
         return await workspace.evaluate(evalset, options)
 
 
-def verify(context: typer.Context, *, as_json: _Json = False) -> None:
+def verify(
+    context: typer.Context,
+    anchor: Annotated[
+        Path | None, typer.Option("--anchor", metavar="FILE", help="The ledger must still hold what is anchored here.")
+    ] = None,
+    *,
+    as_json: _Json = False,
+) -> None:
     """Recompute the whole ledger, every digest and every state; name the first row that is not as it was written."""
     from promptship.errors import ExitCode
 
     with _open(open_workspace(context)) as registry:
         report = registry.verify()
+        broken = _check_anchors(registry, anchor) if anchor else []
     if as_json:
-        print_json(asdict(report))
+        print_json({**asdict(report), "anchors": broken})
     else:
         _print_report(report)
-    raise typer.Exit(ExitCode.INFRASTRUCTURE if report.flaws else ExitCode.PASS)
+        for line in broken:
+            typer.echo(f"NOT ANCHORED: {line}")
+    raise typer.Exit(ExitCode.INFRASTRUCTURE if report.flaws or broken else ExitCode.PASS)
+
+
+def _check_anchors(registry: Registry, path: Path) -> list[str]:
+    from promptship.release import check_anchors, load_anchors
+
+    return check_anchors(load_anchors(path), registry.log())
 
 
 def _print_report(report: VerifyReport) -> None:
@@ -189,7 +206,7 @@ def _print_report(report: VerifyReport) -> None:
         typer.echo(escape_terminal(str(flaw)))
     counts = (
         f"{report.events:,} events, {report.versions:,} versions, {report.blobs:,} contents ({report.erased:,} erased),"
-        f" {report.evalsets:,} evalsets, {report.runs:,} runs"
+        f" {report.evalsets:,} evalsets, {report.runs:,} runs, {report.attestations:,} pieces of evidence"
     )
     typer.echo(f"{'NOT VERIFIED' if report.flaws else 'verified'}: {counts}")
     typer.echo(f"head: event {report.events:,}, {report.head}")

@@ -12,6 +12,7 @@ import typer
 
 from promptship import __version__
 from promptship.cli import (
+    _audit,
     _compare,
     _convert,
     _coverage,
@@ -28,6 +29,7 @@ from promptship.cli import (
     _power,
     _prompts,
     _registry,
+    _release,
     _review,
     _run,
     _runs,
@@ -85,6 +87,7 @@ app.command("run", rich_help_panel=_FRONT)(_run.run)
 app.command("eval", rich_help_panel=_FRONT)(_eval.evaluate)
 app.command("diff", rich_help_panel=_FRONT)(_diff.diff)
 app.command("status", rich_help_panel=_FRONT)(_status.status)
+app.command("promote", rich_help_panel=_FRONT)(_release.promote)
 app.command("rollback", rich_help_panel=_FRONT)(_registry.rollback)
 app.command("list", rich_help_panel=_PROMPTS)(_prompts.list_prompts)
 app.command("show", rich_help_panel=_PROMPTS)(_prompts.show)
@@ -114,6 +117,13 @@ app.command("fork", rich_help_panel=_REGISTRY)(_registry.fork)
 app.command("tag", rich_help_panel=_REGISTRY)(_registry.tag)
 app.command("withdraw", rich_help_panel=_REGISTRY)(_registry.withdraw)
 app.command("verify", rich_help_panel=_REGISTRY)(_history.verify)
+app.command("attest", rich_help_panel=_REGISTRY)(_release.attest)
+app.command("evidence", rich_help_panel=_REGISTRY)(_release.evidence)
+app.command("approve", rich_help_panel=_REGISTRY)(_release.approve)
+app.add_typer(_release.keys_app, name="keys", rich_help_panel=_REGISTRY)
+app.add_typer(_release.release_app, name="release", rich_help_panel=_REGISTRY)
+app.add_typer(_audit.app, name="audit", rich_help_panel=_REGISTRY)
+app.command("anchor", rich_help_panel=_REGISTRY)(_audit.anchor)
 app.add_typer(_db.app, name="db", rich_help_panel=_REGISTRY)
 app.add_typer(_models.app, name="models", rich_help_panel=_MODELS)
 

@@ -95,6 +95,14 @@ class Project:
         """Return the commit at which the working tree left the default branch; None where there is none."""
         return find_base(self.root)
 
+    def read_at(self, revision: str, path: str) -> bytes | None:
+        """Return a file of the project as it is in a git revision; None where it is not there.
+
+        Raises:
+            ReferenceNotFoundError: Git has no such revision.
+        """
+        return GitTree(self.root, revision).read(path)
+
     def prompt_names(self) -> list[str]:
         """Return the names of all prompts in the working tree, sorted."""
         return self._names(self.tree)

@@ -308,9 +308,7 @@ def promote(
 def refuse(version: StoredVersion, label: str, decision: Promotion) -> PromotionRefusedError:
     """Make the error that names what is missing."""
     said = f"{version.ref} may not become {label!r} yet; missing:"
-    hint = (
-        f"promptctl eval --prompt {version.prompt}, then promptctl promote again; in an emergency --break-glass REASON"
-    )
+    hint = f"promptctl eval --prompt {version.ref}, then promote again; in an emergency --break-glass REASON"
     return PromotionRefusedError(said, decision.missing, hint=hint)
 
 

@@ -16,16 +16,18 @@ from promptship.registry._evidence import (
     revoke_key,
     trust_key,
 )
+from promptship.registry._history import export_events
+from promptship.registry._records import load_blob
 from promptship.registry._releases import find_releases, release_versions, roll_back_release
 from promptship.registry._resolve import resolve_version
-from promptship.registry._texts import check_label, format_time
+from promptship.registry._texts import check_label, format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from promptship.domain import Actor, Attestation
+    from promptship.domain import Actor, Attestation, LedgerEvent, LedgerHead
     from promptship.registry._change import Change
     from promptship.registry._evidence import PromotionRequest, TrustedKey
     from promptship.registry._labels import LabelMove
@@ -189,3 +191,34 @@ class EvidenceDesk:
         """
         with self._begin(actor) as change:
             return roll_back_release(change, name, reason=reason)
+
+    def head(self) -> LedgerHead:
+        """Return the last event of the ledger, which an anchor writes down."""
+        with self._store.read() as unit:
+            return unit.head
+
+    def events(
+        self, *, label: str | None = None, since: str | None = None, until: str | None = None
+    ) -> list[LedgerEvent]:
+        """Return whole events in their order, for an audit.
+
+        Args:
+            label: Only of prompts that ever had this label, together with what is of no prompt (keys, releases).
+            since: From this date or time on, ISO 8601.
+            until: Up to this date or time.
+
+        Raises:
+            UsageError: A time is none.
+        """
+        times = [None if time is None else parse_time(time) for time in (since, until)]
+        with self._store.read() as unit:
+            return export_events(unit, label=label, since=times[0], until=times[1])
+
+    def content(self, digest: str) -> bytes:
+        """Return a closure, a document or an envelope by its digest.
+
+        Raises:
+            StorageError: It is not there, or not what its digest says.
+        """
+        with self._store.read() as unit:
+            return load_blob(unit, digest)

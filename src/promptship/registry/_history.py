@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from promptship.domain import Closure, LedgerEvent, StoredVersion
     from promptship.store import UnitOfWork
 
-__all__ = ["BisectResult", "BlamedLine", "LogEntry", "as_entry", "bisect_versions", "blame_version"]
+__all__ = [
+    "BisectResult",
+    "BlamedLine",
+    "LogEntry",
+    "as_entry",
+    "bisect_versions",
+    "blame_version",
+    "export_events",
+]
+
+
+_NAMES = ("run_id", "evalset", "release", "name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +44,9 @@ class LogEntry:
         label: Which label moved; None for other kinds.
         number: The version that it is about; None where there is none.
         before: The number that the label pointed at before; None where there was none.
-        text: Message, or reason.
+        text: Message, or reason; for which the glass was broken where it was.
         evidence: Digest of what it was decided on; None without.
-        name: The evalset or the run; "" for other kinds.
+        name: The run, evalset, release or key; "" for other kinds.
         hash: The event's hash.
     """
 
@@ -65,11 +76,31 @@ def as_entry(event: LedgerEvent) -> LogEntry:
         label=event.label,
         number=facts.get("number"),
         before=facts.get("from", {}).get("number"),
-        text=facts.get("message") or facts.get("reason") or "",
+        text=facts.get("message") or facts.get("break_glass") or facts.get("reason") or "",
         evidence=event.evidence,
-        name=str(facts.get("run_id") or facts.get("evalset") or ""),
+        name=str(next((facts[key] for key in _NAMES if facts.get(key)), "")),
         hash=event.hash,
     )
+
+
+def export_events(
+    unit: UnitOfWork, *, label: str | None = None, since: str | None = None, until: str | None = None
+) -> list[LedgerEvent]:
+    """Return whole events in their order.
+
+    Args:
+        unit: Where to look.
+        label: Only of prompts that ever had this label, together with what is of no prompt (keys, releases).
+        since: From this time on, ISO 8601 UTC.
+        until: Up to this time.
+    """
+    events = [event for event in unit.ledger.stream() if (since or "") <= event.at <= (until or event.at)]
+    if label is None:
+        return events
+    prompts = {event.prompt for event in unit.ledger.find(label=label)}
+    return [
+        event for event in events if event.prompt is None or (event.prompt in prompts and event.label in {None, label})
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

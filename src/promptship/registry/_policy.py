@@ -16,7 +16,7 @@ from promptship.registry._texts import check_label
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from promptship.domain import Actor
+    from promptship.domain import Actor, GateSpec
     from promptship.prompts import YamlDocument
 
 __all__ = ["NO_POLICY", "EvidenceRule", "LabelRule", "ReleasePolicy", "parse_release_policy"]
@@ -35,12 +35,12 @@ class EvidenceRule:
 
     Attributes:
         evalset: Its name.
-        gates: Gates that the evidence must hold as passed, in their canonical wording; they are floors: an evalset's
-            own gates are asked beside them and cannot lower them.
+        gates: Gates that the evidence must hold as passed; they are floors: an evalset's own gates are asked beside
+            them and cannot lower them.
     """
 
     evalset: str
-    gates: tuple[str, ...] = ()
+    gates: tuple[GateSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class LabelRule:
         max_age_s: Seconds after which evidence does not count any more; None for no limit.
         approvals: People other than the author who must have agreed.
         self_approval: Whether the author of the version, or who asked, may be one of them.
-        may_move: Patterns of actors' names, or `ci`, `human`, `service` for kinds; empty for everybody.
+        may_move: Patterns of actors' names, or `kind:ci`, `kind:human`, `kind:service`; empty for everybody.
         approval_age_s: Seconds for which a request can be approved.
     """
 
@@ -72,7 +72,7 @@ class LabelRule:
     def lets_move(self, actor: Actor) -> bool:
         """Whether an actor may move the label."""
         return not self.may_move or any(
-            pattern == actor.kind or fnmatchcase(actor.name, pattern) for pattern in self.may_move
+            pattern == f"kind:{actor.kind}" or fnmatchcase(actor.name, pattern) for pattern in self.may_move
         )
 
 
@@ -92,11 +92,11 @@ class ReleasePolicy:
         """Return the rule that a label of a prompt is under; None where it is free."""
         return next((rule for rule in self.labels.get(label, ()) if rule.covers(prompt)), None)
 
-    def gates_for(self, prompt: str, evalset: str) -> tuple[str, ...]:
+    def gates_for(self, prompt: str, evalset: str) -> tuple[GateSpec, ...]:
         """Return every gate that some label asks of a prompt on an evalset, each once."""
         rules = [rule for rules in self.labels.values() for rule in rules if rule.covers(prompt)]
         asked = [gate for rule in rules for one in rule.evidence if one.evalset == evalset for gate in one.gates]
-        return tuple(dict.fromkeys(asked))
+        return tuple({gate.text: gate for gate in asked}.values())
 
 
 NO_POLICY = ReleasePolicy(labels={})
@@ -181,11 +181,11 @@ class _Reader:
             gates = []
         return EvidenceRule(evalset=str(name), gates=tuple(self._gates((*at, "gates"), gates)))
 
-    def _gates(self, at: tuple[str | int, ...], values: Sequence[Any]) -> list[str]:
+    def _gates(self, at: tuple[str | int, ...], values: Sequence[Any]) -> list[GateSpec]:
         found = []
         for place, value in enumerate(values):
             try:
-                found.append(parse_gate(value).text)
+                found.append(parse_gate(value))
             except UsageError as error:
                 self._note((*at, place), str(error), error.hint)
         return found

@@ -119,9 +119,9 @@ def _evidence_gaps(
         if not gate.passed:
             yield f"{where}: gate {gate.gate!r} {_say(gate)}"
     decided = {gate.gate for gate in evidence.gates}
-    for text in asked.gates if asked else ():
-        if text not in decided:
-            yield f"{where}: gate {text!r} was not decided when the evidence was made"
+    for gate_asked in asked.gates if asked else ():
+        if gate_asked.text not in decided:
+            yield f"{where}: gate {gate_asked.text!r} was not decided when the evidence was made"
     if not evidence.gates and evidence.outcome != "pass":
         yield f"{where}: it did not pass"
 
@@ -142,7 +142,7 @@ def _span(age: timedelta) -> str:
 
 
 def _say(gate: GateEvidence) -> str:
-    said = "fails" if gate.finding == "fail" else "is inconclusive" if gate.finding == "inconclusive" else "warns"
+    said = {"fail": "fails", "inconclusive": "is inconclusive"}.get(gate.finding, "warns")
     figure = "" if gate.value is None else f": {gate.value:.4g}"
     bounds = "" if gate.low is None or gate.high is None else f" ({gate.low:.4g} to {gate.high:.4g})"
     return f"{said}{figure}{bounds}, n = {gate.n}"

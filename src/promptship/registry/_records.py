@@ -30,6 +30,7 @@ __all__ = [
     "evalset_draft",
     "keep_evalset",
     "keep_run",
+    "load_blob",
     "load_cells",
     "load_document",
     "load_lines",
@@ -206,8 +207,8 @@ def keep_run(change: Change, draft: RunDraft) -> StoredRun:
     return stored
 
 
-def load_document(unit: UnitOfWork, digest: str) -> dict[str, Any]:
-    """Return a stored document.
+def load_blob(unit: UnitOfWork, digest: str) -> bytes:
+    """Return stored content that is never erased.
 
     Raises:
         StorageError: It is missing, or does not have its digest.
@@ -215,7 +216,16 @@ def load_document(unit: UnitOfWork, digest: str) -> dict[str, Any]:
     blob = unit.blobs.find(digest)
     if blob is None or blob.content is None or hash_bytes(blob.content) != digest:
         raise StorageError(f"the document {digest} is not what its digest says", hint="promptctl verify")
-    found: dict[str, Any] = orjson.loads(blob.content)
+    return blob.content
+
+
+def load_document(unit: UnitOfWork, digest: str) -> dict[str, Any]:
+    """Return a stored document.
+
+    Raises:
+        StorageError: It is missing, or does not have its digest.
+    """
+    found: dict[str, Any] = orjson.loads(load_blob(unit, digest))
     return found
 
 

@@ -23,8 +23,8 @@ HEAD = "0002"
 
 _KNOWN = frozenset({"0001", "0002"})
 _REVISIONS = "promptship_schema"
-# Each migration that leaves what older code writes and reads as it is keeps `works_from`, so that servers of two adjacent
-# versions work on one schema while one replaces the other.
+# A migration that leaves what older code reads and writes as it is keeps `works_from`, so that servers of two
+# adjacent versions work on one schema while one replaces the other.
 _COMPATIBILITY = "promptship_compatibility"
 # One number that no other program is likely to lock.
 _UPGRADE_LOCK = 7_146_021_503_114

@@ -1,0 +1,21 @@
+"""From a run on the disk to signed evidence, and what a label asks of it.
+
+What a registry does with evidence is known to `promptship.registry`; whether a run is whole enough to be evidence is
+decided here.
+"""
+
+from promptship.release._anchor import Anchor, check_anchors, load_anchors, save_anchor
+from promptship.release._attest import evidence_of_run, find_gaps, find_runs_for, sign_evidence
+from promptship.release._audit import write_audit
+
+__all__ = [
+    "Anchor",
+    "check_anchors",
+    "evidence_of_run",
+    "find_gaps",
+    "find_runs_for",
+    "load_anchors",
+    "save_anchor",
+    "sign_evidence",
+    "write_audit",
+]
