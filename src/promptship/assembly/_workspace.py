@@ -20,6 +20,7 @@ from promptship.evaluation import (
     ProjectInstruments,
     find_baselines,
     judge_run,
+    prepare_bridge,
     prepare_evaluation,
     prepare_rescoring,
     run_evaluation,
@@ -31,7 +32,7 @@ from promptship.project import Project
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from promptship.evaluation import Rescoring
+    from promptship.evaluation import BridgePlan, Rescoring
     from promptship.gates import Baseline
     from promptship.models import PullProgress
     from promptship.runner import Progress, Run, StopSignal
@@ -221,6 +222,10 @@ class Workspace:
     def prepare_rescoring(self, run: Run, *, calls: bool = True) -> Rescoring:
         """See `promptship.evaluation.prepare_rescoring`."""
         return prepare_rescoring(self.project, run, self.open_instruments(), calls=calls)
+
+    def prepare_bridge(self, run: Run, *, sample: int, seed: int = 0) -> BridgePlan:
+        """See `promptship.evaluation.prepare_bridge`."""
+        return prepare_bridge(self.project, run, self.open_instruments(), sample=sample, seed=seed)
 
     async def find_baselines(
         self,

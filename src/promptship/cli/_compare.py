@@ -43,7 +43,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare two runs over the cases that they share; no call is made."""
-    from promptship.evaluation import compare_runs, compare_variants, find_quarantined, require_scored
+    from promptship.evaluation import Bridges, compare_runs, compare_variants, find_quarantined, require_scored
     from promptship.runner import find_run
 
     chosen = "json" if as_json else file_format
@@ -55,7 +55,7 @@ def compare(
     if candidate is None:
         found = compare_variants(left, left_out=left_out)
     else:
-        found = compare_runs(left, right, left_out=left_out, least_overlap=least_overlap)
+        found = compare_runs(left, right, left_out=left_out, least_overlap=least_overlap, bridges=Bridges(project))
     require_scored(found)
     deliver(_render(chosen, found, left, right), output)
 

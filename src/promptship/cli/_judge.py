@@ -17,6 +17,7 @@ from promptship.cli._console import (
     require_choice,
     terminal_width,
 )
+from promptship.cli._judge_bridge import bridge
 from promptship.cli._judge_prompts import prompts
 from promptship.cli._judge_votes import panel, show_figure, votes
 from promptship.cli._label import label
@@ -45,6 +46,7 @@ _Found = TypeVar("_Found")
 _FORMATS = ("terminal", "markdown", "json", "html")
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure judges against people, and train them.")
+app.command("bridge")(bridge)
 app.command("label")(label)
 app.command("prompts")(prompts)
 app.command("panel")(panel)

@@ -4,6 +4,7 @@ Nothing here reads a file, a clock, the environment or the network. Types at the
 which a run makes many are plain dataclasses.
 """
 
+from promptship.domain.bridges import BridgedCell, JudgeBridge, name_bridge
 from promptship.domain.canonical import Digest, canonical_json, digest_of, short_digest
 from promptship.domain.cases import Case, Turn
 from promptship.domain.comparisons import (
@@ -117,6 +118,7 @@ __all__ = [
     "BegunOutput",
     "BehaviourDiff",
     "Branch",
+    "BridgedCell",
     "CardFigure",
     "CardLabels",
     "CardMark",
@@ -158,6 +160,7 @@ __all__ = [
     "Instruments",
     "JsonObject",
     "JsonValue",
+    "JudgeBridge",
     "JudgeCard",
     "JudgeFile",
     "JudgedItem",
@@ -231,6 +234,7 @@ __all__ = [
     "decide_outcome",
     "digest_of",
     "digest_output",
+    "name_bridge",
     "parse_gate",
     "parse_prompt_name",
     "parse_reference",

@@ -4,6 +4,7 @@ Files are read and checked here, every problem with its place; cases are selecte
 are parsed but not built (that is `promptship.scorers`), gates are parsed but not decided, and nothing is executed.
 """
 
+from promptship.evalsets._bridges import bridge_path, load_bridge
 from promptship.evalsets._case_set import CaseSet
 from promptship.evalsets._evalset import Evalset, discover_evalsets, load_cases, load_evalset
 from promptship.evalsets._judge_files import (
@@ -35,6 +36,7 @@ __all__ = [
     "Ratings",
     "Selection",
     "StoredOutputs",
+    "bridge_path",
     "case_schema",
     "discover_evalsets",
     "evalset_schema",
@@ -42,6 +44,7 @@ __all__ = [
     "items_schema",
     "judge_schema",
     "labels_schema",
+    "load_bridge",
     "load_card",
     "load_cards",
     "load_cases",

@@ -13,6 +13,8 @@ from promptship.evaluation._affected import (
 from promptship.evaluation._base_evidence import BaseEvidence, evalsets_of, open_base, resolve_since
 from promptship.evaluation._baselines import baseline_of_run, find_baselines, versus_of
 from promptship.evaluation._bisect import bisect_case
+from promptship.evaluation._bridge import BridgeFigure, BridgePlan, make_bridge, measure_bridge, prepare_bridge
+from promptship.evaluation._bridges import Bridges
 from promptship.evaluation._calibrate import fit_prior_for, render_prior
 from promptship.evaluation._call import CallResult, call_prompt, prepare_call, stream_prompt
 from promptship.evaluation._cards import project_cards
@@ -38,6 +40,9 @@ __all__ = [
     "AffectedEvalset",
     "AffectedPrompt",
     "BaseEvidence",
+    "BridgeFigure",
+    "BridgePlan",
+    "Bridges",
     "CallResult",
     "DiffLevel",
     "DiffParts",
@@ -70,9 +75,12 @@ __all__ = [
     "fit_prior_for",
     "judge_run",
     "lint_prompts",
+    "make_bridge",
+    "measure_bridge",
     "mutate_prompt",
     "open_base",
     "plan_mutants",
+    "prepare_bridge",
     "prepare_call",
     "prepare_evaluation",
     "prepare_rescoring",

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptship.errors import CassetteMissError, ReferenceNotFoundError, UsageError
+from promptship.evaluation._bridges import Bridges, bridged_table, describe_clash
 from promptship.evaluation._cards import judged_table, project_cards
-from promptship.evaluation._compare import other_judges
 from promptship.evaluation._verdict import is_held_out_run
 from promptship.gates import Baseline
 from promptship.runner import Run, find_run, list_runs
@@ -75,23 +75,35 @@ async def find_baselines(
     return baseline_of
 
 
-def baseline_of_run(run: Run, label: str, judged: RunManifest | None = None, *, cards: Cards | None = None) -> Baseline:
+def baseline_of_run(
+    run: Run,
+    label: str,
+    judged: RunManifest | None = None,
+    *,
+    cards: Cards | None = None,
+    bridges: Bridges | None = None,
+) -> Baseline:
     """Take the variant of a stored run that `label` is compared with: the one called alike, or its only one.
 
     Args:
         run: The stored run.
         label: The variant that is compared with it.
-        judged: The run that is decided on; one that other judges have scored is no baseline for it.
+        judged: The run that is decided on; one that other judges have scored needs a bridge to be its baseline.
         cards: Cards of judges, by digest, whose labels of the run's answers are taken along; None for none.
+        bridges: Where bridges between different judges are; None for none.
     """
-    if judged is not None and (clash := other_judges(run.manifest, judged)):
-        return Baseline(name=run.manifest.run_id, reason=clash)
     labels = [variant.label for variant in run.manifest.variants]
     name = label if label in labels else labels[0] if len(labels) == 1 else None
     if name is None:
         reason = f"run {run.manifest.run_id} has no variant {label!r}, but {', '.join(labels)}"
         return Baseline(name=run.manifest.run_id, reason=reason)
-    return Baseline(name=f"run {run.manifest.run_id}", table=judged_table(run, name, cards or {}))
+    table = judged_table(run, name, cards or {})
+    if judged is not None:
+        try:
+            table = bridged_table(run, table, name, judged, bridges or Bridges())
+        except UsageError as error:
+            return Baseline(name=run.manifest.run_id, reason=f"{error} ({error.hint})")
+    return Baseline(name=f"run {run.manifest.run_id}", table=table)
 
 
 def find_stored_baseline(project: Project, versus: str, judged: Run, label: str) -> Baseline:
@@ -117,12 +129,13 @@ def find_stored_baseline(project: Project, versus: str, judged: Run, label: str)
         earlier = [row for row in rows if row.run_id < judged.manifest.run_id]
         last = Run(project.runs_dir / earlier[0].run_id, earlier[0]) if earlier else None
         return (
-            baseline_of_run(last, label, judged.manifest, cards=project_cards(project))
+            baseline_of_run(last, label, judged.manifest, cards=project_cards(project), bridges=Bridges(project))
             if last
             else Baseline(name=versus, reason="there is no earlier run")
         )
     if _names_run(versus):
-        return baseline_of_run(find_run(project.runs_dir, versus), label, judged.manifest, cards=project_cards(project))
+        named, cards = find_run(project.runs_dir, versus), project_cards(project)
+        return baseline_of_run(named, label, judged.manifest, cards=cards, bridges=Bridges(project))
     return _find_version(project, versus, judged, label, rows)
 
 
@@ -138,7 +151,7 @@ def _find_version(project: Project, versus: str, judged: Run, label: str, rows: 
         return Baseline(name=versus, is_candidate=True)
     for row in rows:
         for one in row.variants:
-            if one.digest == digest and not other_judges(row, judged.manifest):
+            if one.digest == digest and not describe_clash(row, judged.manifest):
                 return baseline_of_run(Run(project.runs_dir / row.run_id, row), one.label, cards=project_cards(project))
     return Baseline(name=versus, reason="that version was never evaluated on this evalset; promptctl eval does it")
 
@@ -149,7 +162,7 @@ def _of_stored_run(project: Project, versus: str, prepared: PreparedEvaluation, 
         return Baseline(name=versus, reason="this is the first run")
     # What the run under way will say of its judges.
     judged = replace(run.manifest, run_id="this run", judges=prepared.plan.judges)
-    return baseline_of_run(run, label, judged, cards=project_cards(project))
+    return baseline_of_run(run, label, judged, cards=project_cards(project), bridges=Bridges(project))
 
 
 def _is_whole(manifest: RunManifest) -> bool:

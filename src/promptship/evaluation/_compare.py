@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from promptship.domain import CaseChange, ComparedSide, Comparison, MetricChange, SliceChange, digest_of, short_digest
+from promptship.domain import CaseChange, ComparedSide, Comparison, MetricChange, SliceChange, digest_of
 from promptship.errors import UsageError
+from promptship.evaluation._bridges import Bridges, bridged_table, refuse_unbridged
 from promptship.runner import OutcomeCode
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy import ndarray
 
-    from promptship.domain import CellRecord, ChangeKind, RunManifest, Stability
+    from promptship.domain import CellRecord, ChangeKind, Stability
     from promptship.domain.comparisons import MetricFinding
     from promptship.runner import CaseTable, Run
 
@@ -22,8 +23,6 @@ __all__ = [
     "collect_examples",
     "compare_runs",
     "compare_variants",
-    "other_judges",
-    "refuse_other_judges",
     "require_scored",
 ]
 
@@ -40,7 +39,12 @@ _ORDER: tuple[ChangeKind, ...] = ("broken", "error", "fixed", "flaky", "unscored
 
 
 def compare_runs(
-    baseline: Run, candidate: Run, *, left_out: Collection[str] = (), least_overlap: float = _LEAST_OVERLAP
+    baseline: Run,
+    candidate: Run,
+    *,
+    left_out: Collection[str] = (),
+    least_overlap: float = _LEAST_OVERLAP,
+    bridges: Bridges | None = None,
 ) -> list[Comparison]:
     """Compare each variant of a candidate run with its counterpart in a baseline run.
 
@@ -49,47 +53,25 @@ def compare_runs(
         candidate: What is proposed.
         left_out: Ids of cases that do not count (a quarantine).
         least_overlap: Share of the smaller side's cases, 0 to 1, that both must have.
+        bridges: Where bridges between different judges are; None for none.
 
     Returns:
         One comparison for each label that both runs have; where each has a single variant, those two.
 
     Raises:
-        UsageError: No variants belong together, the runs share too few cases, or different judges scored them.
+        UsageError: No variants belong together, the runs share too few cases, or different judges scored them and
+            no bridge was made.
     """
-    refuse_other_judges(baseline.manifest, candidate.manifest)
+    bridges = bridges or Bridges()
+    refuse_unbridged(baseline.manifest, candidate.manifest, bridges)
     edited = _edited_cases(baseline, candidate)
     found = []
     for left, right in _pair_labels(baseline, candidate):
-        tables = baseline.table(left), candidate.table(right)
+        before = bridged_table(baseline, baseline.table(left), left, candidate.manifest, bridges)
+        tables = before, candidate.table(right)
         sides = _side(baseline, left, tables[0]), _side(candidate, right, tables[1])
         found.append(_compare(sides, tables, edited, frozenset(left_out), least_overlap))
     return found
-
-
-def other_judges(baseline: RunManifest, candidate: RunManifest) -> str:
-    """Say which scorer of both runs was not the same judge in both; "" where all were.
-
-    Figures of different judges differ by what the judges are, and not by what was judged.
-    """
-    for name, digest in candidate.judges.items():
-        before = baseline.judges.get(name)
-        if before is not None and before != digest:
-            sides = f"{short_digest(before)} in {baseline.run_id} and by {short_digest(digest)} in {candidate.run_id}"
-            return f"{name!r} was judged by {sides}"
-    return ""
-
-
-def refuse_other_judges(baseline: RunManifest, candidate: RunManifest) -> None:
-    """Refuse two runs that different judges have scored.
-
-    Raises:
-        UsageError: There is a scorer of both that was not the same judge.
-    """
-    if clash := other_judges(baseline, candidate):
-        raise UsageError(
-            f"{clash}: a difference would be the judges' as much as the prompts'",
-            hint=f"judge the baseline's stored outputs anew: promptctl runs rescore {baseline.run_id}",
-        )
 
 
 def compare_variants(run: Run, *, left_out: Collection[str] = ()) -> list[Comparison]:
@@ -242,7 +224,7 @@ def _compare(
         slices=_slice_changes(left, right),
         counts=counts,
         changes=tuple(sorted((one for one in changes if one.kind != "same"), key=lambda one: _ORDER.index(one.kind))),
-        notes=tuple(_notes(sides, ids, edited, left_out & ids[0] & ids[1])),
+        notes=(*_notes(sides, ids, edited, left_out & ids[0] & ids[1]), *_bridge_notes(left)),
     )
 
 
@@ -277,6 +259,14 @@ def _notes(
     if left_out:
         notes.append(f"{len(left_out)} cases are in quarantine and do not count")
     return notes
+
+
+def _bridge_notes(left: CaseTable) -> list[str]:
+    if not left.bridged:
+        return []
+    names = ", ".join(left.bridged)
+    said = f"OTHER JUDGES scored the baseline: {names} of it stand as the candidate's judges see them, estimated by a"
+    return [f"{said} bridge; which cases changed may be the judges' doing"]
 
 
 def _case_changes(left: CaseTable, right: CaseTable) -> list[CaseChange]:
@@ -343,6 +333,8 @@ def _change(left: CaseTable, right: CaseTable, metric: str, *, least: int = _LEA
     """Compare one metric over the cases that both sides know it of."""
     import numpy as np
 
+    if metric in left.bridged:
+        return _bridged_change(left, right, metric)
     before, after = left.case_means(metric), right.case_means(metric)
     known = ~(np.isnan(before) | np.isnan(after))
     before, after = before[known], after[known]
@@ -360,6 +352,34 @@ def _change(left: CaseTable, right: CaseTable, metric: str, *, least: int = _LEA
     if len(set(clusters)) < least:
         return replace(change, method="too few cases")
     return _with_statistics(change, before, after, clusters if len(set(clusters)) < count else None)
+
+
+def _bridged_change(left: CaseTable, right: CaseTable, metric: str) -> MetricChange:
+    """Compare a metric that different judges have scored, by the baseline's cases that both have looked at."""
+    import numpy as np
+
+    from promptship.stats import FEWEST_BRIDGED, bridged_difference
+
+    before, after, other = left.case_means(metric), right.case_means(metric), left.bridged_means(metric)
+    known = ~(np.isnan(before) | np.isnan(after))
+    before, after, other = before[known], after[known], other[known]
+    count, bridged = int(known.sum()), int((~np.isnan(other)).sum())
+    change = MetricChange(metric=metric, baseline=None, candidate=None, difference=None, n=count)
+    if bridged < FEWEST_BRIDGED:
+        return replace(change, method=f"the bridge has {bridged} of these cases, too few")
+    clusters = [name for name, kept in zip(left.clusters, known, strict=True) if kept]
+    found = bridged_difference(before, after, other, clusters=clusters)
+    interval = found.interval()
+    return replace(
+        change,
+        baseline=float(after.mean()) - found.estimate,
+        candidate=float(after.mean()),
+        difference=found.estimate,
+        low=interval.low,
+        high=interval.high,
+        p_value=found.p_value(),
+        method=f"bridged over {bridged} cases: {interval.method}",
+    )
 
 
 def _with_statistics(

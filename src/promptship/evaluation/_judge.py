@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from promptship.errors import UsageError
 from promptship.evalsets import load_evalset
 from promptship.evaluation._baselines import baseline_of_run, find_stored_baseline
+from promptship.evaluation._bridges import Bridges, refuse_unbridged
 from promptship.evaluation._cards import project_cards
-from promptship.evaluation._compare import refuse_other_judges
 from promptship.evaluation._verdict import count_looks, decide_run, today_utc
 from promptship.gates import Policy, check_gates
 
@@ -36,7 +36,7 @@ def judge_run(project: Project, run: Run, *, policy: Policy | None = None, basel
     """
     manifest = run.manifest
     if baseline is not None:
-        refuse_other_judges(baseline.manifest, manifest)
+        refuse_unbridged(baseline.manifest, manifest, Bridges(project))
     if manifest.finished is None:
         raise UsageError(
             f"run {manifest.run_id} is unfinished, so a verdict would be of a part", hint="promptctl eval resumes it"
@@ -61,7 +61,7 @@ def judge_run(project: Project, run: Run, *, policy: Policy | None = None, basel
 
     def baseline_of(versus: str, label: str) -> Baseline:
         if baseline is not None:
-            return baseline_of_run(baseline, label, manifest, cards=cards)
+            return baseline_of_run(baseline, label, manifest, cards=cards, bridges=Bridges(project))
         return find_stored_baseline(project, versus, run, label)
 
     verdict = decide_run(

@@ -15,7 +15,7 @@ from promptship.runner import RunPlan
 from promptship.scorers import build_scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Collection, Mapping
 
     from promptship.domain import Case, CellError, CellRecord, Instruments, RunManifest, Score, ScoreInput
     from promptship.evalsets import Evalset
@@ -51,7 +51,12 @@ class Rescoring:
 
 
 def prepare_rescoring(
-    project: Project, run: Run, instruments: Instruments | None = None, *, calls: bool = True
+    project: Project,
+    run: Run,
+    instruments: Instruments | None = None,
+    *,
+    calls: bool = True,
+    only: Collection[str] | None = None,
 ) -> Rescoring:
     """Check everything that is needed to score a run's outputs by its evalset's scorers as they are now.
 
@@ -63,6 +68,7 @@ def prepare_rescoring(
         run: A finished run; it stays as it is.
         instruments: Opens what scorers measure with; None where none may be called.
         calls: Whether judges may be asked.
+        only: Ids of the run's cases that are scored; None for all.
 
     Raises:
         UsageError: The run is unfinished or in part, a case of it is gone, a scorer is wrong, or a judge would have to
@@ -78,8 +84,10 @@ def prepare_rescoring(
     check_gates(evalset.spec.gates, [scorer.name for scorer in scorers], path=evalset.spec.path)
     own = OwnScorers(context)
     memory = _Memory(manifest)
-    cases = _cases_of(evalset, run)
-    for record in run.records():
+    cases = _cases_of(evalset, run, only)
+    for record in run.records(only):
+        if record.key.case_id not in cases:
+            continue
         case = cases[record.key.case_id]
         memory.add(record, case, (*scorers, *own(case)))
     if memory.asks and not calls:
@@ -97,8 +105,8 @@ def prepare_rescoring(
         scorers=tuple(_FromMemory(scorer, memory) for scorer in scorers),
         case_scorers=lambda case: tuple(_FromMemory(scorer, memory) for scorer in own(case)),
         repeats=manifest.repeats,
-        selection=manifest.selection,
-        complete=manifest.complete,
+        selection=manifest.selection if only is None else {**manifest.selection, "cases": [*sorted(only)]},
+        complete=manifest.complete and only is None,
         subjects={"rescored": manifest.run_id},
         experiment=manifest.experiment,
         note=f"scored anew from {manifest.run_id}",
@@ -108,9 +116,10 @@ def prepare_rescoring(
     return Rescoring(prepared=prepared, kept=memory.kept, from_votes=memory.from_votes, asks=dict(memory.asks))
 
 
-def _cases_of(evalset: Evalset, run: Run) -> dict[str, Case]:
+def _cases_of(evalset: Evalset, run: Run, only: Collection[str] | None) -> dict[str, Case]:
     """Return the cases of a run as they are now, in the run's order."""
-    order = dict.fromkeys(record.key.case_id for record in run.records())
+    found = (record.key.case_id for record in run.records(only))
+    order = dict.fromkeys(case_id for case_id in found if only is None or case_id in only)
     now = {case.id: case for case in select_cases(evalset.cases(), Selection(only_ids=frozenset(order)))}
     if gone := [case_id for case_id in order if case_id not in now]:
         gone_from = f"run {run.manifest.run_id} has {len(gone)} cases that {evalset.spec.path} no longer has"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from promptship.domain import Finding, JudgeCard, OnInconclusive, Outcome
     from promptship.gates._absolute import Figure
+    from promptship.gates._bridged import BridgedPair
     from promptship.gates._judged import JudgedFigure, JudgedPair
     from promptship.gates._versus import Baseline, PairedFigure
     from promptship.runner import CaseTable
@@ -317,14 +318,18 @@ class Decider:
 
     def _compare(self, gates: list[GateSpec], table: CaseTable, baseline: CaseTable) -> list[GateVerdict]:
         """Judge one gate, or one for each slice, whose tests are then corrected for being many."""
-        from promptship.gates._judged import JudgedPair, pair_judged
-        from promptship.gates._versus import is_enough, judge_new_failures, p_value_worse, pair_figures
+        from promptship.gates._bridged import pair_bridged
+        from promptship.gates._judged import pair_judged
+        from promptship.gates._versus import PairedFigure, is_enough, judge_new_failures, p_value_worse, pair_figures
         from promptship.stats import holm
 
         found: list[GateVerdict] = []
-        pairs: list[tuple[GateSpec, PairedFigure | JudgedPair]] = []
+        pairs: list[tuple[GateSpec, PairedFigure | JudgedPair | BridgedPair]] = []
         for gate in gates:
             mine = table.where(gate.tag)
+            if gate.no_new_failures and baseline.bridged:
+                found.append(_nothing(gate, "other judges scored the baseline, and a bridge says nothing of one case"))
+                continue
             if gate.no_new_failures:
                 finding, reason, count = judge_new_failures(mine, baseline)
                 outcome: Outcome = "pass" if finding == "pass" else "fail"
@@ -335,21 +340,28 @@ class Decider:
             if judged := pair_judged(gate, mine, baseline.where(gate.tag)):
                 pairs.append((gate, judged))
                 continue
+            if gate.metric in baseline.bridged:
+                bridged = pair_bridged(gate, mine, baseline)
+                if bridged is None:
+                    found.append(_nothing(gate, "other judges scored the baseline, and the bridge has too few"))
+                else:
+                    pairs.append((gate, bridged))
+                continue
             pair = pair_figures(gate, mine, baseline)
             if is_enough(pair):
                 pairs.append((gate, pair))
             else:
                 found.append(_nothing(gate, "fewer than two cases to compare"))
-        p_values = holm([pair.p_worse if isinstance(pair, JudgedPair) else p_value_worse(pair) for _, pair in pairs])
+        p_values = holm([p_value_worse(one) if isinstance(one, PairedFigure) else one.p_worse for _, one in pairs])
         sides = (table, baseline)
         for (part, one), p in zip(pairs, p_values, strict=True):
-            if isinstance(one, JudgedPair):
-                found.append(self._judge_judged(part, one, p))
-            else:
+            if isinstance(one, PairedFigure):
                 found.append(self._judge_pair(part, one, p, sides))
+            else:
+                found.append(self._judge_judged(part, one, p))
         return found
 
-    def _judge_judged(self, gate: GateSpec, pair: JudgedPair, p_worse: float) -> GateVerdict:
+    def _judge_judged(self, gate: GateSpec, pair: JudgedPair | BridgedPair, p_worse: float) -> GateVerdict:
         from promptship.gates._judged import judge_pair
 
         finding, reason = judge_pair(gate, pair, p_worse=p_worse)

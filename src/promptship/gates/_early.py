@@ -142,6 +142,9 @@ class _Watch:
             return Decider(
                 self.label, self.group(high=True), {}, self.policy, lambda _: self.table, self.baseline_of
             ).decide(gate)
+        if baseline.table.bridged:
+            # The bridge's own error does not shrink with what is still to come.
+            return None
         if gate.no_new_failures:
             return self._find_new_failures(gate, baseline.table)
         if not _is_plain(gate) or not self.is_simple:
@@ -193,7 +196,7 @@ class _Watch:
         if gate.versus is None:
             return self._bound_rate(gate, first) if gate.decide == "bound" else None
         baseline = self._baseline(gate)
-        if baseline is None or baseline.table is None or not _is_plain(gate):
+        if baseline is None or baseline.table is None or baseline.table.bridged or not _is_plain(gate):
             return None
         return self._weigh_signs(gate, _count_changes(first, baseline.table))
 

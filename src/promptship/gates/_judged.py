@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
     from promptship.domain import Finding, GateSpec
+    from promptship.gates._bridged import BridgedPair
     from promptship.runner import CaseTable, JudgedCells
-    from promptship.stats import Interval
+    from promptship.stats import Interval, Side
 
 __all__ = ["JudgedFigure", "JudgedPair", "bound_judged", "judge_pair", "pair_judged", "say_uncorrected"]
 
@@ -182,14 +183,14 @@ class JudgedPair:
         """p-value of "the candidate is worse"."""
         return judged_worse(self.before, self.after, clusters=self.clusters)
 
-    def bounded(self, side: str, confidence: float) -> Interval:
+    def bounded(self, side: Side, confidence: float) -> Interval:
         """Return the difference with one or two bounds."""
         return judged_difference(
             self.before,
             self.after,
             clusters=self.clusters,
             confidence=confidence,
-            side=side,  # type: ignore[arg-type]  # one of stats.Side
+            side=side,
         )
 
     def describe(self) -> str:
@@ -223,9 +224,9 @@ def pair_judged(gate: GateSpec, table: CaseTable, baseline: CaseTable) -> Judged
     return JudgedPair(sides[0], sides[1], _clusters(mine, kept), after.name)
 
 
-def judge_pair(gate: GateSpec, pair: JudgedPair, *, p_worse: float) -> tuple[Finding, str]:
+def judge_pair(gate: GateSpec, pair: JudgedPair | BridgedPair, *, p_worse: float) -> tuple[Finding, str]:
     """Decide a gate with or without a margin, as `judge_versus` does for figures without a judge's error."""
-    low, high = (pair.bounded(side, 1 - gate.alpha) for side in ("lower", "upper"))
+    low, high = pair.bounded("lower", 1 - gate.alpha), pair.bounded("upper", 1 - gate.alpha)
     said = f"{pair.whole.estimate:+.4g}, p = {p_worse:.3g} for worse, at worst {low.low:+.4g}; {pair.describe()}"
     is_worse = p_worse <= gate.alpha
     if gate.not_worse_by is not None:

@@ -81,6 +81,8 @@ class CaseTable:
             for one that failed; `latency_s` and `cost_usd` are the target's, as if nothing had been cached; the rest
             are scorers.
         judged: What is known of the judges among the scorers, by scorer; empty until somebody looked for labels.
+        bridged: Metrics that another judge has to be asked about before they compare, with what it said where it was
+            asked and NaN elsewhere; shape (n, repeats). Empty where the judges are those of the other side.
     """
 
     case_ids: tuple[str, ...]
@@ -89,6 +91,7 @@ class CaseTable:
     outcomes: ndarray
     metrics: Mapping[str, ndarray]
     judged: Mapping[str, JudgedCells] = field(default_factory=dict)
+    bridged: Mapping[str, ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.case_ids)
@@ -114,6 +117,16 @@ class CaseTable:
         sums = np.where(known, values, 0.0).sum(axis=1)
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
+    def bridged_means(self, metric: str) -> ndarray:
+        """Average what the other judge says over the repeats of each case; shape (n,), NaN where one was not asked."""
+        import numpy as np
+
+        asked = ~np.isnan(self.bridged[metric])
+        # A repeat without a score on this side needs none on the other.
+        whole = (asked | np.isnan(self.metrics[metric])).all(axis=1) & asked.any(axis=1)
+        means = np.where(asked, self.bridged[metric], 0.0).sum(axis=1) / np.maximum(asked.sum(axis=1), 1)
+        return np.where(whole, means, np.nan)
+
     def take(self, rows: Sequence[int]) -> CaseTable:
         """Return the rows at these places, in this order."""
         import numpy as np
@@ -127,6 +140,7 @@ class CaseTable:
             outcomes=self.outcomes[places],
             metrics={name: values[places] for name, values in self.metrics.items()},
             judged={name: cells.take(places) for name, cells in self.judged.items()},
+            bridged={name: values[places] for name, values in self.bridged.items()},
         )
 
     def keep(self, case_ids: Collection[str]) -> CaseTable:

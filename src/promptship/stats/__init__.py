@@ -7,6 +7,13 @@ argument. numpy and scipy are imported inside the functions that need them.
 from promptship.stats._agreement import cohen_kappa, gwet_ac1, krippendorff_alpha
 from promptship.stats._bootstrap import bootstrap_bca
 from promptship.stats._bradley_terry import BradleyTerry, bradley_terry
+from promptship.stats._bridged import (
+    FEWEST_BRIDGED,
+    BridgedDifference,
+    bridged_difference,
+    bridged_kappa,
+    bridged_shift,
+)
 from promptship.stats._calibration import Calibration, fit_isotonic, fit_platt, split_conformal_threshold
 from promptship.stats._dawid_skene import DawidSkene, dawid_skene
 from promptship.stats._differences import paired_difference
@@ -46,7 +53,9 @@ from promptship.stats._sequential import (
 )
 
 __all__ = [
+    "FEWEST_BRIDGED",
     "BradleyTerry",
+    "BridgedDifference",
     "Calibration",
     "DawidSkene",
     "EquivalenceTest",
@@ -62,6 +71,9 @@ __all__ = [
     "benjamini_hochberg",
     "bootstrap_bca",
     "bradley_terry",
+    "bridged_difference",
+    "bridged_kappa",
+    "bridged_shift",
     "brier_score",
     "clopper_pearson",
     "clustered_mean",
