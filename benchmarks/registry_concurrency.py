@@ -4,10 +4,11 @@
     python benchmarks/registry_concurrency.py --seconds 5 --kill-rounds 2 --events 10000
     python benchmarks/registry_concurrency.py --write benchmarks/results/registry_concurrency.md
 
-Each process pushes versions of three prompts, moves labels and rolls them back, as fast as it can, and writes down what
-it was told had happened (`fsync`). Then, in rounds, all of them are killed with -9 at a random moment. In the end the
-registry is read without the code that wrote it, as far as numbers go, and by `verify`. At last a ledger of 100,000
-events is verified. PostgreSQL is a private cluster with its usual durability.
+Each process pushes versions of three prompts, signs evidence about them and promotes them, moves another label, and
+rolls both back, as fast as it can, and writes down what it was told had happened (`fsync`). Then, in rounds, all of
+them are killed with -9 at a random moment. In the end the registry is read without the code that wrote it, as far as
+numbers go, and by `verify`. At last a ledger of 100,000 events is verified. PostgreSQL is a private cluster with its
+usual durability.
 """
 
 from __future__ import annotations
@@ -29,13 +30,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from promptship.domain import Actor, ModelConfig, PromptVersion
+from promptship.domain import Actor, Digest, Evidence, GateEvidence, ModelConfig, PromptVersion, canonical_json
 from promptship.errors import PromptshipError, ReferenceNotFoundError
 from promptship.prompts import build_closure, parse_prompt
-from promptship.registry import Registry
+from promptship.registry import STATEMENT_MEDIA_TYPE, Registry
+from promptship.signing import Signer, create_key, load_signer, sign_envelope
 
 PROMPTS = ("support/reply", "support/triage", "sales/offer")
 LABELS = ("production", "staging")
+GATE = GateEvidence(
+    gate="pass_rate >= 0.9", outcome="pass", finding="pass", value=0.95, low=0.91, high=0.98, n=200, decided_by="bound"
+)
 MODEL = ModelConfig(name="default", model="fake/echo")
 
 
@@ -73,35 +78,63 @@ def make_version(name: str, text: str) -> PromptVersion:
     return PromptVersion(name=name, closure=closure, origin=name, label=name)
 
 
+def promote(registry: Registry, name: str, actor: Actor, signer: Signer, run_id: str) -> int:
+    """Sign evidence about the latest version and promote it; return the event that moved the label."""
+    version = registry.resolve(f"{name}@latest")
+    evidence = Evidence(
+        prompt=name,
+        digest=version.digest,
+        evalset="golden",
+        evalset_digest=Digest("sha256:e"),
+        run_id=run_id,
+        scoring_digest="sha256:s",
+        model="fake/echo",
+        served_model="fake",
+        origin="fake",
+        outcome="pass",
+        gates=(GATE,),
+        cells=200,
+        errors=0,
+        created_at=version.created_at,
+    )
+    sealed = sign_envelope(STATEMENT_MEDIA_TYPE, canonical_json(evidence.as_statement()), signer)
+    registry.evidence.attest(sealed, actor=actor)
+    return registry.evidence.promote(version.ref, "production", actor=actor).event_seq
+
+
 def write_on(address: str, log: Path, seconds: float, seed: int) -> None:
-    """Push, label and roll back until the time is over, and keep what was acknowledged."""
+    """Push, promote, label and roll back until the time is over, and keep what was acknowledged."""
     draw = random.Random(seed)  # noqa: S311 - a benchmark
     actor = Actor(name=f"writer {seed}")
+    signer = load_signer({}, log.parent / "key.pem")
     until = time.monotonic() + seconds
     with Registry.open(address) as registry, log.open("a", encoding="utf-8") as file:
         count = 0
         while time.monotonic() < until:
             count += 1
             start = time.perf_counter()
-            row = one_operation(registry, draw, actor, f"{seed}-{count}")
+            row = one_operation(registry, draw, actor, signer, f"{seed}-{count}")
             row["ms"] = (time.perf_counter() - start) * 1_000
             file.write(json.dumps(row) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
 
-def one_operation(registry: Registry, draw: random.Random, actor: Actor, text: str) -> dict[str, Any]:
+def one_operation(registry: Registry, draw: random.Random, actor: Actor, signer: Signer, text: str) -> dict[str, Any]:
     """Do one thing and return what came of it."""
     name, label = draw.choice(PROMPTS), draw.choice(LABELS)
-    kind = draw.choices(("push", "again", "label", "rollback"), (5, 1, 3, 1))[0]
+    kind = draw.choices(("push", "again", "promote", "label", "rollback"), (5, 1, 2, 1, 1))[0]
     try:
         if kind in {"push", "again"}:
             # What several push at once is stored once.
             content = text if kind == "push" else f"shared {draw.randrange(1_000)}"
             version = registry.push(make_version(name, content), actor=actor).version
             return {"kind": kind, "prompt": name, "number": version.number, "digest": version.digest}
+        if kind == "promote":
+            event = promote(registry, name, actor, signer, text)
+            return {"kind": kind, "prompt": name, "event": event}
         if kind == "label":
-            move = registry.put_label(f"{name}@latest", label, actor=actor, reason="benchmark")
+            move = registry.put_label(f"{name}@latest", "staging", actor=actor, reason="benchmark")
         else:
             move = registry.roll_back(name, label, actor=actor)
     except ReferenceNotFoundError:
@@ -212,6 +245,10 @@ def measure(address: str, arguments: argparse.Namespace) -> tuple[Outcome, Outco
     """Press on a registry, then kill the writers in rounds."""
     draw = random.Random(arguments.seed)  # noqa: S311 - a benchmark
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        key = create_key(Path(first) / "key.pem", "benchmark")
+        shutil.copy(Path(first) / "key.pem", second)
+        with Registry.open(address) as registry:
+            registry.evidence.trust(key, actor=Actor(name="benchmark"))
         press(address, Path(first), processes=arguments.processes, seconds=arguments.seconds, kill_after=None, seed=1)
         pressed = judge(address, Path(first))
         pressed.seconds = arguments.seconds
@@ -297,6 +334,7 @@ def render(results: dict[str, Any], arguments: argparse.Namespace) -> str:
         return f"{quantile(result['pressed'].waits_ms, share):.0f} ms"
 
     row("pushes acknowledged", lambda r: f"{r['pressed'].acknowledged['push']:,}")
+    row("promoted on evidence that was signed for it", lambda r: f"{r['pressed'].acknowledged['promote']:,}")
     row("labels moved, rolled back", lambda r: f"{sum(r['pressed'].acknowledged[k] for k in ('label', 'rollback')):,}")
     row(
         "operations a second, all writers together",

@@ -212,7 +212,7 @@ def find_attestations(unit: UnitOfWork, prompt: str, *, digest: str | None = Non
     """
     keys = {key.keyid: key for key in _trusted(unit)}
     found = []
-    for event in unit.ledger.find(prompt=prompt, kinds=("attest",)):
+    for event in unit.ledger.find(prompt=prompt, kinds=("attest",), digest=digest):
         facts = read_payload(event)
         if facts["keyid"] in keys and digest in {None, facts["digest"]}:
             found.append(_load(unit, event, keys[facts["keyid"]]))

@@ -81,6 +81,7 @@ class Ledger:
         kinds: Collection[str] = (),
         until: str | None = None,
         below: int | None = None,
+        digest: str | None = None,
         limit: int | None = None,
     ) -> list[LedgerEvent]:
         """Return events, the newest first.
@@ -91,6 +92,7 @@ class Ledger:
             kinds: Of these kinds; all if empty.
             until: At or before this time, ISO 8601 UTC.
             below: With a smaller number.
+            digest: Whose payload names this digest.
             limit: So many at most.
         """
         query = select(*_EVENT.c).order_by(_EVENT.c.seq.desc())
@@ -103,6 +105,9 @@ class Ledger:
             query = query.where(_EVENT.c.at <= until)
         if below is not None:
             query = query.where(_EVENT.c.seq < below)
+        if digest is not None:
+            # Of a prompt that has thousands of events only these are read into memory.
+            query = query.where(_EVENT.c.payload.contains(digest, autoescape=True))
         if limit is not None:
             query = query.limit(limit)
         return [_as_event(row) for row in self._connection.execute(query)]
