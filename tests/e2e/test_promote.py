@@ -182,3 +182,17 @@ def test_a_key_that_was_revoked_makes_no_evidence_any_more(project):
     refused = project("promote", "echo@1", "production", code=1)
     assert "not used: it is signed with" in refused.stderr
     assert "was revoked on" in project("keys", "trust", "default", code=2).stderr
+
+
+def test_status_says_what_labels_serve_and_whether_that_still_holds(project):
+    project("eval", "echo")
+    project("promote", "echo@1", "production")
+    (row,) = project.json("status")
+    (label,) = row["labels"]
+    assert (label["label"], label["number"], label["current"], label["missing"]) == ("production", 1, True, [])
+    project.write("prompts/echo.prompt", "It says: {{ text }}\n")
+    project.write("promptship.policy.yaml", POLICY.replace("0.6", "0.99"))
+    shown = project("status").stdout
+    assert "production 1 (another version)" in shown
+    assert "production of echo@1: evalset 'echo', run " in shown
+    assert "gate 'observed(pass_rate) >= 0.99' was not decided when the evidence was made" in shown

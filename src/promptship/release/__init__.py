@@ -7,12 +7,15 @@ decided here.
 from promptship.release._anchor import Anchor, check_anchors, load_anchors, save_anchor
 from promptship.release._attest import evidence_of_run, find_gaps, find_runs_for, sign_evidence
 from promptship.release._audit import write_audit
+from promptship.release._status import LabelStatus, find_label_states
 
 __all__ = [
     "Anchor",
+    "LabelStatus",
     "check_anchors",
     "evidence_of_run",
     "find_gaps",
+    "find_label_states",
     "find_runs_for",
     "load_anchors",
     "save_anchor",
