@@ -111,3 +111,28 @@ def test_what_cannot_be_scored_anew_is_said(cli, judged):
     cli.write("evalsets/reply.yaml", f"prompt: reply\nscorers: [contains]\ncases: [{case}]\n")
     said = cli("runs", "rescore", run, code=2).stderr
     assert "has 4 cases that evalsets/reply.yaml no longer has, such as 'c0'" in said
+
+
+def test_changed_passages_are_another_question(cli, judged):
+    judged(RUBRIC % 0.5)
+    path = cli.folder / "evalsets" / "reply.yaml"
+    path.write_text(path.read_text().replace("expected: Hello}", "expected: Hello, contexts: [{text: One.}]}"))
+    first = cli.json("eval", "reply")
+    assert "4 scores of judges stay" in cli("runs", "rescore", first["run_id"], "--no-call").stderr
+    path.write_text(path.read_text().replace("One.", "Two."))
+    refused = cli("runs", "rescore", first["run_id"], "--no-call", code=2).stderr
+    assert "'kind' about 4 answers" in refused
+    assert "passages" in refused
+
+
+def test_answers_that_judges_were_given_are_counted_apart(cli, judged):
+    judged(RUBRIC % 0.5)
+    totals = cli.json("eval", "reply")["totals"]
+    # Two criteria of four answers, each asked once: the cache knows what is said twice.
+    assert totals["requests"] + totals["cached"] == 4
+    assert totals["judge_requests"] + totals["judge_cached"] == 8
+    assert totals["judge_requests"] > 0
+    again = cli("eval", "reply", "--no-resume")
+    assert "0 by judges, 8 cached" in again.stdout + again.stderr
+    anew = json.loads(cli("runs", "rescore", "--no-call", "--json").stdout)["totals"]
+    assert (anew["judge_requests"], anew["judge_cached"]) == (0, 0)

@@ -104,6 +104,7 @@ def calibrate(
     method: Annotated[
         Literal["platt", "isotonic"], typer.Option(help="platt for some ten labels, isotonic from some hundred.")
     ] = "platt",
+    retests: Annotated[int, typer.Option(min=0, max=20, help="Ask again so often, without the cache.")] = 0,
     *,
     as_json: _Json = False,
 ) -> None:
@@ -113,13 +114,14 @@ def calibrate(
 
     async def work(judge: OpenJudge, workspace: Workspace, tell: Callable[[int], None]) -> JudgeCalibration:
         labels = _labels(workspace, judge.file, "calibrate")
-        return await calibrate_judge(judge, labels, method=method, on_progress=tell)
+        return await calibrate_judge(judge, labels, method=method, retests=retests, on_progress=tell)
 
-    workspace, judge, found = _ask(context, name, work, is_raw=True)
+    workspace, judge, found = _ask(context, name, work, retests=retests, is_raw=True)
     path = calibration_path(workspace.project, judge)
     write_report(path, dump_json(found.as_json()))
     if as_json:
-        print_json(found.as_json())
+        retest = {name: figure.model_dump() for name, figure in found.retest.items()}
+        print_json({**found.as_json(), **({"retest": retest} if retest else {})})
         return
     typer.echo(f"map: {method}; good from {found.threshold:.3g} up; fitted on {found.labels} labelled outputs")
     rows = [
@@ -127,6 +129,7 @@ def calibrate(
         ("agreement", *show_figure(found.agreement)),
         ("calibration error before", *show_figure(found.error_before)),
         ("calibration error after", *show_figure(found.error_after)),
+        *((f"asked again: {name.removeprefix('retest_')}", *show_figure(one)) for name, one in found.retest.items()),
     ]
     print_table(("on outputs not seen", "figure", "95 % interval", "n"), rows)
     if found.unscored:

@@ -103,7 +103,15 @@ from promptship.domain.runs import (
     Variant,
     decide_outcome,
 )
-from promptship.domain.scores import Score, ScoreInput, Scorer, Vote
+from promptship.domain.scores import (
+    JudgeCalls,
+    Score,
+    ScoreInput,
+    Scorer,
+    Vote,
+    count_judge_call,
+    counting_judge_calls,
+)
 
 __all__ = [
     "CLOSURE_FORMAT",
@@ -161,6 +169,7 @@ __all__ = [
     "JsonObject",
     "JsonValue",
     "JudgeBridge",
+    "JudgeCalls",
     "JudgeCard",
     "JudgeFile",
     "JudgedItem",
@@ -231,6 +240,8 @@ __all__ = [
     "VersionUsed",
     "Vote",
     "canonical_json",
+    "count_judge_call",
+    "counting_judge_calls",
     "decide_outcome",
     "digest_of",
     "digest_output",

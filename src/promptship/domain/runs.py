@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from promptship.domain.json_types import JsonObject, JsonValue
     from promptship.domain.outputs import Output
-    from promptship.domain.scores import Score
+    from promptship.domain.scores import JudgeCalls, Score
 
 __all__ = [
     "CaseOutcome",
@@ -82,6 +82,8 @@ class CellRecord:
         scores: By scorer name, in the order of the evalset.
         error: Why the outcome is `error`; None otherwise.
         case_place: `file:line` of the case.
+        judge_calls: Answers that its judges were given, called and cached.
+        material: Digest of what scorers may read of the case beside inputs and expected output; "" for nothing.
     """
 
     key: CellKey
@@ -94,11 +96,17 @@ class CellRecord:
     scores: Mapping[str, Score]
     error: CellError | None = None
     case_place: str = ""
+    judge_calls: JudgeCalls | None = None
+    material: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Counts over the cells of a run. `cost_usd` is what was paid now; None where a price is unknown."""
+    """Counts over the cells of a run.
+
+    `requests` and `cached` are the answers of targets, `judge_requests` and `judge_cached` those that judges were given
+    to score them. `cost_usd` is what was paid now for both; None where a price is unknown.
+    """
 
     cases: int = 0
     passed: int = 0
@@ -109,6 +117,8 @@ class Totals:
     cached: int = 0
     cost_usd: float | None = 0.0
     wall_s: float = 0.0
+    judge_requests: int = 0
+    judge_cached: int = 0
 
     @property
     def pass_rate(self) -> float | None:

@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
 
     from promptship.domain.cases import Case, Turn
     from promptship.domain.outputs import Output
 
-__all__ = ["Score", "ScoreInput", "Scorer", "Vote"]
+__all__ = ["JudgeCalls", "Score", "ScoreInput", "Scorer", "Vote", "count_judge_call", "counting_judge_calls"]
+
+
+@dataclass(slots=True)
+class JudgeCalls:
+    """Answers of models that scoring took.
+
+    Attributes:
+        called: Those that were asked for now.
+        cached: Those that came from the cache or a cassette.
+    """
+
+    called: int = 0
+    cached: int = 0
+
+
+# A score may be made of many answers, some of them of members of members: the count goes past their signatures.
+_COUNT: ContextVar[JudgeCalls | None] = ContextVar("promptship_judge_calls", default=None)
+
+
+@contextmanager
+def counting_judge_calls() -> Iterator[JudgeCalls]:
+    """Count the answers that judges are given within the block, in the tasks that it starts too."""
+    count = JudgeCalls()
+    token = _COUNT.set(count)
+    try:
+        yield count
+    finally:
+        _COUNT.reset(token)
+
+
+def count_judge_call(*, called: bool) -> None:
+    """Take note of an answer that a judge was given; nothing where nobody counts.
+
+    Args:
+        called: Whether a model was asked for it now.
+    """
+    count = _COUNT.get()
+    if count is None:
+        return
+    if called:
+        count.called += 1
+    else:
+        count.cached += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

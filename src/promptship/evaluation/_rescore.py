@@ -11,7 +11,7 @@ from promptship.evalsets import Selection, load_evalset, select_cases
 from promptship.evaluation._evaluate import EvalOptions, OwnScorers, PreparedEvaluation, load_versions, open_context
 from promptship.evaluation._verdict import is_held_out_run
 from promptship.gates import check_gates
-from promptship.runner import RunPlan
+from promptship.runner import RunPlan, digest_material
 from promptship.scorers import build_scorer
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def prepare_rescoring(
         named = ", ".join(f"{name!r} about {count} answers" for name, count in memory.asks.items())
         raise UsageError(
             f"the votes of run {manifest.run_id} do not say what these judges would: {named}",
-            hint="leave --no-call out to ask them, or see which prompt, model, rubric, expected value has changed",
+            hint="leave --no-call out to ask them, or see what has changed: prompt, model, rubric, expected value, passages",
         )
     plan = RunPlan(
         spec=evalset.spec,
@@ -147,6 +147,8 @@ class _Memory:
             return
         self.outputs[place] = record.output
         is_same = record.inputs == case.inputs and record.expected == case.expected
+        # What a run without the digest was judged by is not known, where there is something to read.
+        is_same = is_same and record.material == digest_material(case)
         key = (case.id, digest_output(record.output))
         for scorer in scorers:
             scorer.check(case)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from promptship.errors import UsageError
@@ -11,15 +11,16 @@ from promptship.judges._figures import Marks, agreement_of, figure_of, kappa_of
 from promptship.judges._folds import folds_of
 from promptship.judges._gather import FEWEST_LABELS, require_usable
 from promptship.judges._reliability import calibration_error_of
+from promptship.judges._retest import measure_retest
 from promptship.stats import fit_isotonic, fit_platt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy import ndarray
 
     from promptship.domain import CardFigure, JsonObject
-    from promptship.judges._ask import OpenJudge
+    from promptship.judges._ask import OpenJudge, Ruling
     from promptship.judges._gather import LabelSet
     from promptship.stats import Calibration
 
@@ -44,6 +45,8 @@ class JudgeCalibration:
         agreement: Likewise.
         error_before: Calibration error of raw scores.
         error_after: Of calibrated scores of outputs that the map had not seen.
+        retest: `retest_flips`, `retest_variance` and `retest_spread` of calibrated scores and their verdicts, where the
+            judge was asked again; else empty. No part of the file: it would make another judge of the same one.
     """
 
     name: str
@@ -56,6 +59,7 @@ class JudgeCalibration:
     agreement: CardFigure
     error_before: CardFigure
     error_after: CardFigure
+    retest: Mapping[str, CardFigure] = field(default_factory=dict)
 
     def as_json(self) -> JsonObject:
         """Return what the calibration file holds."""
@@ -75,7 +79,12 @@ class JudgeCalibration:
 
 
 async def calibrate_judge(
-    judge: OpenJudge, labels: LabelSet, *, method: MapName = "platt", on_progress: Callable[[int], None] | None = None
+    judge: OpenJudge,
+    labels: LabelSet,
+    *,
+    method: MapName = "platt",
+    retests: int = 0,
+    on_progress: Callable[[int], None] | None = None,
 ) -> JudgeCalibration:
     """Fit map and threshold on a judge's labels; what is reported of them was measured on outputs they had not seen.
 
@@ -83,6 +92,7 @@ async def calibrate_judge(
         judge: Gives raw scores; its calibration has no part.
         labels: Gathered for `calibrate`.
         method: `platt` bends little and needs few labels; `isotonic` follows any rising curve from some hundred up.
+        retests: How often each output is judged again without a cache; 0 for never.
         on_progress: See `ask_judge`.
 
     Raises:
@@ -92,7 +102,9 @@ async def calibrate_judge(
     import numpy as np
 
     require_usable(labels)
-    rulings = await ask_judge(judge, [one.item for one in labels.items], on_progress=on_progress)
+    items = [one.item for one in labels.items]
+    rulings = await ask_judge(judge, items, on_progress=on_progress)
+    again = [await ask_judge(judge, items, anew=True, on_progress=on_progress) for _ in range(retests)]
     scored = [(one, ruling.raw) for one, ruling in zip(labels.items, rulings, strict=True) if ruling.raw is not None]
     if len(scored) < FEWEST_LABELS or len({one.good for one, _ in scored}) == 1:
         raise UsageError(
@@ -105,12 +117,14 @@ async def calibrate_judge(
     weights = np.asarray([one.weight for one, _ in scored])
     clusters = tuple(one.cluster for one, _ in scored)
     fitted = fit_map(method, raw, human, weights)
+    threshold = find_threshold(fitted.apply(raw), human, weights)
+    mapped = [[_calibrated(one, fitted, threshold) for one in answers] for answers in (rulings, *again)]
     unseen, verdicts = _held_out(method, raw, human, weights, clusters)
     marks = Marks(human=human, judge=verdicts, weights=weights, clusters=clusters)
     return JudgeCalibration(
         name=judge.file.name,
         map=fitted,
-        threshold=find_threshold(fitted.apply(raw), human, weights),
+        threshold=threshold,
         labels=len(scored),
         labels_digest=labels.digest,
         unscored=len(rulings) - len(scored),
@@ -118,7 +132,15 @@ async def calibrate_judge(
         agreement=figure_of(marks, agreement_of),
         error_before=calibration_error_of(human, raw, weights, clusters),
         error_after=calibration_error_of(human, unseen, weights, clusters),
+        retest=measure_retest(mapped[0], mapped[1:], [one.cluster for one in labels.items]),
     )
+
+
+def _calibrated(ruling: Ruling, fitted: Calibration, threshold: float) -> Ruling:
+    if ruling.raw is None:
+        return replace(ruling, good=None)
+    score = float(fitted.apply([ruling.raw])[0])
+    return replace(ruling, score=score, good=score >= threshold)
 
 
 def fit_map(method: MapName, scores: ndarray, human: ndarray, weights: ndarray) -> Calibration:

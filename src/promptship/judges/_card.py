@@ -25,6 +25,7 @@ from promptship.judges._gather import require_usable
 from promptship.judges._nulls import compare_with_nulls
 from promptship.judges._probes import run_probes
 from promptship.judges._reliability import brier_of, calibration_error_of, reliability_of
+from promptship.judges._retest import measure_retest
 from promptship.stats import auroc, spearman
 
 if TYPE_CHECKING:
@@ -112,36 +113,12 @@ async def _retest(
     times: int,
     on_progress: Callable[[int], None] | None,
 ) -> dict[str, CardFigure]:
-    """Ask again, `times` over, and say how far the answers move.
-
-    The variance is that of one output's scores, unbiased, as of a single answer; the spread is their deviation in the
-    score's own unit. Outputs with fewer than two scores tell neither.
-    """
-    import numpy as np
-
+    """Ask again, `times` over, and say how far the answers move."""
     if not times or judge.anew is None:
         return {}
     items = [one.item for one in labels.items]
     again = [await ask_judge(judge, items, anew=True, on_progress=on_progress) for _ in range(times)]
-    flips, spreads, variances = [], [], []
-    for place, first in enumerate(rulings):
-        rest = [answers[place] for answers in again]
-        flips.append(sum(one.good is not first.good for one in rest) / times)
-        scores = [one.score for one in [first, *rest] if one.score is not None]
-        several = len(scores) >= _FEWEST_UNITS
-        spreads.append(float(np.std(scores)) if several else np.nan)
-        variances.append(float(np.var(scores, ddof=1)) if several else np.nan)
-    clusters = [one.cluster for one in labels.items]
-    columns = {"retest_flips": (flips, 1.0), "retest_spread": (spreads, 1.0), "retest_variance": (variances, 0.5)}
-    return {name: _share_of_known(np.asarray(values), clusters, most) for name, (values, most) in columns.items()}
-
-
-def _share_of_known(values: ndarray, clusters: Sequence[str], most: float) -> CardFigure:
-    import numpy as np
-
-    known = ~np.isnan(values)
-    origins = [cluster for cluster, one in zip(clusters, known, strict=True) if one]
-    return share(values[known], np.ones(int(known.sum())), origins, within=(0.0, most))
+    return measure_retest(rulings, again, [one.cluster for one in labels.items])
 
 
 def _assemble(

@@ -146,6 +146,8 @@ def _totals(totals: Totals) -> JsonObject:
         "cached": totals.cached,
         "cost_usd": totals.cost_usd,
         "wall_s": totals.wall_s,
+        "judge_requests": totals.judge_requests,
+        "judge_cached": totals.judge_cached,
     }
 
 

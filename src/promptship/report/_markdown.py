@@ -16,6 +16,7 @@ from promptship.report._reading import (
     merge_outcomes,
     notes_of,
     reason_of,
+    say_requests,
     variant_label,
 )
 
@@ -45,7 +46,7 @@ def render_markdown(runs: Sequence[RunLike]) -> str:
     lines = [f"## {_MARKS[merge_outcomes(runs)]}: {headline(runs)}", ""]
     lines.append(
         f"{totals.cases:,} cases, {totals.passed:,} passed, {totals.failed:,} failed, {totals.error:,} error, "
-        f"{totals.unscored:,} unscored · {totals.requests:,} requests, {totals.cached:,} cached · "
+        f"{totals.unscored:,} unscored · {say_requests(totals)} · "
         f"{usd(totals.cost_usd)} · {seconds(totals.wall_s)}"
     )
     budget = _BUDGET // max(len(runs), 1)

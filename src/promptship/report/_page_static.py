@@ -103,6 +103,8 @@ def _figures(totals: Totals) -> Iterator[str]:
     sick = totals.error + totals.unscored
     yield _figure("Not scored", f"{sick:,}", f"{totals.error:,} errors, {totals.unscored:,} abstained")
     yield _figure("Requests", f"{totals.requests:,}", f"{totals.cached:,} from cache")
+    if totals.judge_requests or totals.judge_cached:
+        yield _figure("Judge requests", f"{totals.judge_requests:,}", f"{totals.judge_cached:,} from cache")
     yield _figure("Cost", usd(totals.cost_usd), "paid now" if totals.cost_usd is not None else "a price is unknown")
     yield _figure("Time", seconds(totals.wall_s), "wall clock")
 

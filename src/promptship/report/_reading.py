@@ -32,6 +32,7 @@ __all__ = [
     "notes_of",
     "output_digest",
     "reason_of",
+    "say_requests",
     "threshold_of",
     "variant_label",
 ]
@@ -126,7 +127,17 @@ def add_totals(totals: Iterable[Totals]) -> Totals:
         cached=sum(part.cached for part in parts),
         cost_usd=sum(costs) if len(costs) == len(parts) else None,
         wall_s=sum(part.wall_s for part in parts),
+        judge_requests=sum(part.judge_requests for part in parts),
+        judge_cached=sum(part.judge_cached for part in parts),
     )
+
+
+def say_requests(totals: Totals) -> str:
+    """Say how many answers were asked for and how many came from the cache, those of judges apart."""
+    said = f"{totals.requests:,} requests, {totals.cached:,} cached"
+    if not totals.judge_requests and not totals.judge_cached:
+        return said
+    return f"{said}; {totals.judge_requests:,} by judges, {totals.judge_cached:,} cached"
 
 
 def case_order(record: CellRecord) -> tuple[str, int, str, int, int]:

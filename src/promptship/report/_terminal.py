@@ -17,6 +17,7 @@ from promptship.report._reading import (
     merge_outcomes,
     notes_of,
     reason_of,
+    say_requests,
     variant_label,
 )
 from promptship.report._width import display_width, fill, shorten, wrap
@@ -138,7 +139,7 @@ def _counts(totals: Totals) -> str:
 
 def _spent(totals: Totals) -> str:
     paid = "cost unknown" if totals.cost_usd is None else f"{usd(totals.cost_usd)} paid"
-    return f"{totals.requests:,} requests, {totals.cached:,} cached · {paid} · {seconds(totals.wall_s)}"
+    return f"{say_requests(totals)} · {paid} · {seconds(totals.wall_s)}"
 
 
 def _heading(page: _Page, run: RunLike) -> Iterator[str]:

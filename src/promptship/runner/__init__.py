@@ -5,6 +5,7 @@ reports read a `Run`; they live above.
 """
 
 from promptship.runner._blocking import run_blocking
+from promptship.runner._codec import digest_material
 from promptship.runner._execute import execute
 from promptship.runner._lock import RunLock
 from promptship.runner._manifest import load_verdict
@@ -27,6 +28,7 @@ __all__ = [
     "RunLock",
     "RunPlan",
     "StopSignal",
+    "digest_material",
     "execute",
     "filter_runs",
     "find_run",

@@ -14,6 +14,7 @@ from promptship.domain import (
     Output,
     Score,
     ScoreInput,
+    counting_judge_calls,
     decide_outcome,
 )
 from promptship.errors import (
@@ -28,7 +29,7 @@ from promptship.runner._codec import decode_case, encode_case
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from promptship.domain import BegunOutput, Case, CaseOutcome, Scorer, Target
+    from promptship.domain import BegunOutput, Case, CaseOutcome, JudgeCalls, Scorer, Target
     from promptship.runner._plan import RunPlan
     from promptship.runner._writer import RunWriter
 
@@ -66,6 +67,7 @@ class CellResult:
         infrastructure: Whether that error is the network's, the provider's or the disk's.
         scoring_usd: What scoring cost.
         scores: By scorer name, as far as they were given.
+        judge_calls: Answers that its judges were given; None for none.
     """
 
     outcome: CaseOutcome
@@ -74,6 +76,7 @@ class CellResult:
     infrastructure: bool = False
     scoring_usd: float = 0.0
     scores: Mapping[str, Score] = field(default_factory=dict)
+    judge_calls: JudgeCalls | None = None
 
 
 def record_of(cell: Cell, result: CellResult) -> CellRecord:
@@ -91,6 +94,8 @@ def record_of(cell: Cell, result: CellResult) -> CellRecord:
         scores=result.scores,
         error=result.error,
         case_place=facts.place,
+        judge_calls=result.judge_calls,
+        material=facts.material,
     )
 
 
@@ -171,9 +176,10 @@ class CellRunner:
             own = self._case_scorers(cell.case)
             scorers = (*scorers, *own)
             required = required.union(scorer.name for scorer in own if scorer.required)
-        scores, reason, infrastructure = await _score_all(scorers, ScoreInput(output=output, case=cell.case))
+        with counting_judge_calls() as calls:
+            scores, reason, infrastructure = await _score_all(scorers, ScoreInput(output=output, case=cell.case))
         outcome = decide_outcome(reason, scores, required)
-        self._writer.append_scores(cell.key, outcome, scores, reason)
+        self._writer.append_scores(cell.key, outcome, scores, reason, calls)
         return CellResult(
             outcome=outcome,
             output=None if cell.stored is not None else output,
@@ -181,6 +187,7 @@ class CellRunner:
             infrastructure=infrastructure,
             scoring_usd=sum(score.cost_usd for score in scores.values()),
             scores=scores,
+            judge_calls=calls if calls.called or calls.cached else None,
         )
 
 

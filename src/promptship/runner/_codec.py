@@ -3,11 +3,13 @@
 An output row is `{"k": [case, variant, repeat], "w": ms, "o": {…} | "e": {…}, "c": {…}}`: which cell, milliseconds
 since the attempt began, the output or the error, and what is known of the case, which only its first row carries.
 A score row is `{"k": […], "r": "p" | "f" | "u" | "e", "s": […], "x": {…}, "e": {…}}`: the outcome's first letter, the
-set's scores in the order of the file's first line, the case's own scores by name, and why a scorer failed.
+set's scores in the order of the file's first line, the case's own scores by name, and why a scorer failed; `"n"` is how
+many answers judges were asked for, and how many came from the cache.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +21,7 @@ from promptship.domain import CellError, Output, Score, Step, Usage, VersionUsed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from promptship.domain import Case, CaseOutcome, JsonObject, JsonValue
+    from promptship.domain import Case, CaseOutcome, JsonObject, JsonValue, JudgeCalls
 
 __all__ = [
     "OUTCOME_OF_LETTER",
@@ -28,6 +30,7 @@ __all__ = [
     "decode_error",
     "decode_output",
     "decode_scores",
+    "digest_material",
     "dump_row",
     "encode_case",
     "encode_error",
@@ -44,6 +47,7 @@ _BY_PYTHON = b" \n"
 _PASSED = Score(value=1.0, passed=True)
 _FAILED = Score(value=0.0, passed=False)
 _NO_USAGE = Usage()
+_MATERIAL_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class CaseFacts:
     tags: Mapping[str, str]
     cluster: str | None
     place: str
+    material: str = ""
 
 
 def dump_row(row: Mapping[str, Any]) -> bytes:
@@ -94,7 +99,18 @@ def encode_case(case: Case) -> dict[str, Any]:
         row["u"] = case.cluster
     if case.path:
         row["p"] = f"{case.path}:{case.line}" if case.line else case.path
+    if material := digest_material(case):
+        row["d"] = material
     return row
+
+
+def digest_material(case: Case) -> str:
+    """Return a digest of what scorers may read of a case that a run does not keep; "" where it has nothing of it."""
+    read = [list(case.references), list(case.contexts), list(case.expected_contexts)]
+    if not any(read):
+        return ""
+    # A passage may hold what canonical JSON refuses, such as half a surrogate pair.
+    return hashlib.sha256(dump_row({"": read})).hexdigest()[:_MATERIAL_DIGITS]
 
 
 def decode_case(row: dict[str, Any]) -> CaseFacts:
@@ -106,6 +122,7 @@ def decode_case(row: dict[str, Any]) -> CaseFacts:
         tags=row.get("g", {}),
         cluster=row.get("u"),
         place=row.get("p", ""),
+        material=row.get("d", ""),
     )
 
 
@@ -201,10 +218,16 @@ def decode_output(row: dict[str, Any]) -> Output:
 
 
 def encode_scores(
-    outcome: CaseOutcome, scores: Mapping[str, Score], names: Sequence[str], error: CellError | None
+    outcome: CaseOutcome,
+    scores: Mapping[str, Score],
+    names: Sequence[str],
+    error: CellError | None,
+    calls: JudgeCalls | None = None,
 ) -> dict[str, Any]:
     """Return the row of a cell's scores, `names` being those that every cell has."""
     row: dict[str, Any] = {"r": outcome[0]}
+    if calls is not None and (calls.called or calls.cached):
+        row["n"] = [calls.called, calls.cached]
     if names:
         row["s"] = [_encode_score(scores[name]) if name in scores else None for name in names]
     own = {name: _encode_score(score) for name, score in scores.items() if name not in names}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Columns", "paid_usd"]
 
 _NONE = math.nan
+_NO_CALLS = (0, 0)
 
 
 class Columns:
@@ -38,6 +39,8 @@ class Columns:
         self.cost = array("d", bytes(8 * size))
         self.paid = array("d", bytes(8 * size))
         self.judged = array("d", bytes(8 * size))
+        self.judge_calls = array("I", bytes(4 * size))
+        self.judge_cached = array("I", bytes(4 * size))
         self.latency = array("d", [_NONE]) * size
         self.scores = {name: array("d", [_NONE]) * size for name in scorers}
         self.tag_sets: list[tuple[tuple[str, str], ...]] = [()]
@@ -94,6 +97,7 @@ class Columns:
         """Take in a row of scores, `names` being those of its list."""
         self.outcomes[position] = ord(row["r"])
         self.judged[position] = 0.0
+        self.judge_calls[position], self.judge_cached[position] = row.get("n", _NO_CALLS)
         for name, score in zip(names, row.get("s", ()), strict=False):
             self._put_score(position, name, score)
         if "x" in row:
@@ -134,7 +138,10 @@ def _rows_of(record: CellRecord) -> tuple[int, Mapping[str, str], dict[str, Any]
     if output is not None:
         row = {"n": output.calls, "h": output.cached_calls, "$": output.cost_usd, "l": output.latency_s}
         row["p"] = output.provenance
-    return record.key.variant, record.tags, row, {"r": record.outcome[0], "x": scores}
+    scored: dict[str, Any] = {"r": record.outcome[0], "x": scores}
+    if record.judge_calls is not None:
+        scored["n"] = [record.judge_calls.called, record.judge_calls.cached]
+    return record.key.variant, record.tags, row, scored
 
 
 def paid_usd(cost_usd: float | None, calls: int, cached_calls: int) -> float | None:

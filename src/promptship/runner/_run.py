@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from promptship.domain import CellKey, CellRecord
+from promptship.domain import CellKey, CellRecord, JudgeCalls
 from promptship.errors import StorageError, UsageError
 from promptship.runner._codec import (
     OUTCOME_OF_LETTER,
@@ -189,4 +189,6 @@ def _record(reader: RowReader, facts: CaseFacts, manifest: RunManifest, position
         scores=decode_scores(score_row, names),
         error=error,
         case_place=facts.place,
+        judge_calls=JudgeCalls(*score_row["n"]) if "n" in score_row else None,
+        material=facts.material,
     )

@@ -102,6 +102,8 @@ def _group(columns: Columns, positions: array[int], wall_s: float = 0.0) -> Grou
         cached=sum(map(columns.cached.__getitem__, positions)),
         cost_usd=None if math.isnan(paid) else paid,
         wall_s=wall_s,
+        judge_requests=sum(map(columns.judge_calls.__getitem__, positions)),
+        judge_cached=sum(map(columns.judge_cached.__getitem__, positions)),
     )
     metrics = {**_shares(totals), **_money(columns, positions), **_latency(columns, positions)}
     for name, column in columns.scores.items():

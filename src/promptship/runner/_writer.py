@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from promptship.domain import Case, CaseOutcome, Output, RunManifest, Score
+    from promptship.domain import Case, CaseOutcome, JudgeCalls, Output, RunManifest, Score
     from promptship.runner._plan import RunPlan
 
 __all__ = ["RunWriter", "open_writer"]
@@ -87,7 +87,12 @@ class RunWriter:
         return error
 
     def append_scores(
-        self, cell: tuple[int, int, int], outcome: CaseOutcome, scores: Mapping[str, Score], error: CellError | None
+        self,
+        cell: tuple[int, int, int],
+        outcome: CaseOutcome,
+        scores: Mapping[str, Score],
+        error: CellError | None,
+        calls: JudgeCalls | None = None,
     ) -> None:
         """Append what the scorers say of a cell's output; what was paid for at once, all else some rows at a time.
 
@@ -95,7 +100,7 @@ class RunWriter:
             StorageError: It could not be written; nothing of it is left.
         """
         names = self.manifest.scorers
-        row = encode_scores(outcome, scores, names, error)
+        row = encode_scores(outcome, scores, names, error, calls)
         row["k"] = cell
         self._held.append(dump_row(row))
         # The output is on the disk: after a kill these rows are made anew from it.

@@ -120,6 +120,32 @@ async def test_calibration_maps_ratings_to_the_share_that_people_call_good(proje
     assert found.agreement.estimate > 0.9
 
 
+async def test_calibration_asks_again_and_says_how_far_the_calibrated_judge_moves(project):
+    file = find_judge(project, "tone")
+    moods = iter(range(10_000))
+
+    def moody(request: CompletionRequest) -> str:
+        # Every fourth answer of the second asking is the other end of the scale.
+        if next(moods) % 4:
+            return rate(request)
+        verdict = "So it is. Hence 0."
+        return json.dumps({"evidence": [], "rationale": verdict, "verdict": 0})
+
+    anew = context_of(moody, project)
+    judge = open_judge(project, file, context_of(rate, project), anew=anew, is_raw=True)
+    labels = gather_labels(file, root=project.root, purpose="calibrate")
+    found = await calibrate_judge(judge, labels, method="isotonic", retests=2)
+
+    assert len(anew.instruments.model.calls) == 120
+    # A quarter of the answers is moved, and two in five of those were good before.
+    assert 0.02 < found.retest["retest_flips"].estimate < 0.2
+    assert 0 < found.retest["retest_variance"].estimate < 0.2
+    assert "retest" not in json.dumps(found.as_json())
+    plain = await calibrated(project)
+    assert plain.retest == {}
+    assert plain.as_json() == found.as_json()
+
+
 async def test_a_calibrated_judge_is_another_one_and_scores_by_its_map(project):
     before = await carded(project)
     found = await calibrated(project)

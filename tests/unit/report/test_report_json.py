@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 TOTALS = ["cases", "passed", "failed", "error", "unscored", "requests", "cached", "cost_usd", "wall_s"]
+TOTALS += ["judge_requests", "judge_cached"]
 
 
 def test_one_run_has_the_documented_keys(samples: ModuleType) -> None:

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from promptship.domain import CompletionRequest, Message, Vote
+from promptship.domain import CompletionRequest, Message, Vote, count_judge_call
 from promptship.scorers._judging.answers import (
     AnswerForm,
     UnusableAnswerError,
@@ -126,8 +126,10 @@ class AskedModel:
 
 
 def paid(response: Response) -> float:
-    """Return what an answer cost now, in USD; 0 where it came from the cache or a cassette, or no price is known."""
-    return response.cost_usd or 0.0 if response.provenance == "called" else 0.0
+    """Count an answer, and return what it cost now, in USD; 0 from the cache or a cassette, or at an unknown price."""
+    is_called = response.provenance == "called"
+    count_judge_call(called=is_called)
+    return response.cost_usd or 0.0 if is_called else 0.0
 
 
 async def gather_all(coroutines: Iterable[Coroutine[Any, Any, Answered]]) -> list[Answered]:
