@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from promptship.domain import short_digest
 from promptship.report._escaping import escape_html
 from promptship.report._figures import percent, plain, seconds, usd
+from promptship.report._panels import render_panels
 from promptship.report._reading import (
     add_totals,
     as_text,
@@ -89,6 +90,7 @@ def render_run(run: RunLike, index: int) -> str:
             '<div class="spread">',
             *_matrix(run),
             '<div class="plots" data-plots></div></div>',
+            *render_panels(run),
             *_failures(run),
             "</section>",
         ]
