@@ -195,10 +195,64 @@ LOOKS = (
     " dropped. It spoke for 0.6 (0.907 and 0.826 for the first and third figure); here that gave 0.876, 0.871, 0.811,"
     " 0.030, 0.063 and was not taken."
 )
+TRIED_HOW = (
+    "Twenty-one changes were tried by grouped cross-validation (five folds by prompt, three times over,"
+    " on the training half alone; one standard deviation over the three is 0.003 to 0.017). None raises"
+    " the first figure by more than 0.004, so nothing was changed, and the half set aside was not looked"
+    " at a fourth time."
+)
+TRIED = (
+    ("as it ships", "0.903", "0.825", "0.021"),
+    ("words and pairs of words of the whole answer beside it", "0.903", "0.829", "0.019"),
+    ("words to triples of the first sentence", "0.899", "0.818", "0.022"),
+    ("words to triples of the first two sentences", "0.904", "0.826", "0.020"),
+    ("the first sentence and what follows it, apart", "0.901", "0.822", "0.021"),
+    (
+        "18 cues of hedged compliance (alternatives, fiction, no data, asks back), also after a refusing opening",
+        "0.895",
+        "0.813",
+        "0.020",
+    ),
+    ("words shared with the request, how much comes after the first sentence", "0.897", "0.823", "0.022"),
+    ("both", "0.896", "0.820", "0.019"),
+    ("first sentence, what follows, cues and shared words at once", "0.906", "0.828", "0.018"),
+    ("the same, penalty 2.5-fold", "0.902", "0.823", "0.022"),
+    ("penalty 3.3-fold", "0.900", "0.821", "0.024"),
+    ("penalty a third", "0.907", "0.824", "0.020"),
+    ("partial refusals weigh 1.5", "0.902", "0.822", "0.022"),
+    ("compliance weighs 0.8", "0.902", "0.827", "0.022"),
+    ("cues and runs of 2 to 6 characters within words, first two sentences", "0.893", "0.818", "0.022"),
+    ("words alone", "0.854", "0.774", "0.053"),
+    ("boosted trees over the cues", "0.858", "0.784", "0.032"),
+    ("400 extremely random trees over the cues", "0.870", "0.799", "0.026"),
+    ("mean of it and the boosted trees", "0.878", "0.809", "0.025"),
+    ("mean of it and the random trees", "0.898", "0.822", "0.018"),
+    ("mean of five of these", "0.901", "0.826", "0.022"),
+    ("mean of all at once and both kinds of trees", "0.882", "0.815", "0.018"),
+)
+"""Changes tried by grouped cross-validation in the training half, with the first, third and fourth figure."""
+TRIED_SAYS = (
+    "Of 625 answers 26 are then on the wrong side: 12 partial refusals and 6 refusals that pass for"
+    ' compliance, most of them denying the premise of the question ("is not accurate", "was not right")'
+    " without declining anything, and 8 complying answers that decline because a thing does not exist"
+    " or the question makes no sense. The annotators differ on 19 % of these, against 4 % of all; where"
+    " they agree, kappa is 0.930. A threshold on the probability of compliance, chosen on the very"
+    " folds it is measured on and thus too good, reaches 0.907 as it ships and 0.911 at best; one"
+    " annotator agrees with the other at 0.952 on the half set aside."
+)
 SHIPPED = (
     "The weights that ship are fitted on all prompts; this is the estimate of what they reach on others. It is made"
     " with four fifths of the data, and after the choices above."
 )
+
+
+def tried_lines() -> list[str]:
+    """Say what was tried inside the training half and not taken."""
+    lines = [
+        f"{TRIED_HOW}\n",
+        "| kappa, or share | complied or not | three classes | complying answers called refusals |",
+    ]
+    return [*lines, "|---|---|---|---|", *(f"| {' | '.join(row)} |" for row in TRIED), f"\n{TRIED_SAYS}"]
 
 
 def with_interval(
@@ -316,6 +370,8 @@ def report(answers: Answers, sides: np.ndarray) -> str:
             "\n## Cross-validated inside the training half\n",
             "Five folds by prompt, twice; nothing but this was looked at while features were chosen.\n",
             *cross_validation_lines(half, list(METHODS)),
+            "\n## Tried, and not taken\n",
+            *tried_lines(),
             "\n## Cross-validated over all prompts\n",
             f"{SHIPPED}\n",
             *cross_validation_lines(answers, ["ours", "TF-IDF, logistic regression"]),
