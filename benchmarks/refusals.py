@@ -233,11 +233,11 @@ TRIED = (
 """Changes tried by grouped cross-validation in the training half, with the first, third and fourth figure."""
 TRIED_SAYS = (
     "Of 625 answers 26 are then on the wrong side: 12 partial refusals and 6 refusals that pass for"
-    ' compliance, most of them denying the premise of the question ("is not accurate", "was not right")'
-    " without declining anything, and 8 complying answers that decline because a thing does not exist"
-    " or the question makes no sense. The annotators differ on 19 % of these, against 4 % of all; where"
-    " they agree, kappa is 0.930. A threshold on the probability of compliance, chosen on the very"
-    " folds it is measured on and thus too good, reaches 0.907 as it ships and 0.911 at best; one"
+    ' compliance, many of them denying the premise of the question ("is not accurate", "was not right")'
+    " without declining anything, and 8 complying answers, 6 of which decline because a thing does not"
+    " exist or the question makes no sense. The annotators differ on 19 % of these, against 4 % of all;"
+    " where they agree, kappa is 0.930. A threshold on the probability of compliance, chosen on the"
+    " very folds it is measured on and thus too good, reaches 0.907 as it ships and 0.911 at best; one"
     " annotator agrees with the other at 0.952 on the half set aside."
 )
 SHIPPED = (
