@@ -84,6 +84,24 @@ def test_a_bad_answer_is_repaired_once(bench, judged, said, name):
     assert told in last[0].text
 
 
+OTHERS = ("closed-qa", "goal-success", "summary", "translation", "pairwise", "g-eval")
+# Their scale is one of numbers, where 1 is a verdict.
+RATED = {"summary", "translation"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, name) for kind in OTHERS for name in BAD if kind not in RATED or name != "a number for a word"],
+)
+def test_a_bad_answer_is_no_verdict_of_any_judge(bench, judged, name, kind):
+    bench.answers([BAD[name][0]])
+    value = "Names the sum." if kind in {"closed-qa", "goal-success", "g-eval"} else None
+    item = judged(TEXT, inputs={"mail": "Where is my money?"}, expected="We are looking into it.")
+    score = bench.score(kind, item, value=value)
+    assert (score.value, score.passed, score.category) == (None, None, "unscored")
+    assert all(vote.value is None for vote in score.votes)
+
+
 @pytest.mark.parametrize(("reason", "kind"), [("length", "truncated"), ("content_filter", "filtered")])
 def test_an_answer_that_was_not_ended_by_the_model_is_no_verdict(bench, judged, said, reason, kind):
     bench.answers([Response(text=said("yes"), finish_reason=reason)])
