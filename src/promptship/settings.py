@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -35,6 +35,8 @@ class Settings(BaseSettings):
         cache_dir: User cache for models; None for the platform's place.
         database_url: The registry: a path, relative to the project, or `postgresql+psycopg://…`; None for
             `registry.db` in the state folder. A URL with a password belongs into the environment.
+        source: Where labels are: `registry`, or `git` for `promptship.lock`; None for the registry where there is one,
+            else the lock.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROMPTSHIP_", env_nested_delimiter="__", extra="forbid", frozen=True)
@@ -49,6 +51,7 @@ class Settings(BaseSettings):
     min_scored: Annotated[float, Field(ge=0, le=1)] = 0.99
     cache_dir: Path | None = None
     database_url: str | None = None
+    source: Literal["git", "registry"] | None = None
 
     @classmethod
     def settings_customise_sources(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptship.cli import _lock
 from promptship.cli._console import note, open_workspace, print_json, print_table
 
 if TYPE_CHECKING:
@@ -73,7 +74,11 @@ def resolve(
     as_json: _Json = False,
 ) -> None:
     """Print the version that a reference means, now or at a time."""
-    with _open(open_workspace(context)) as registry:
+    workspace = open_workspace(context)
+    if _lock.is_lock_asked(workspace, reference) and "@" in reference:
+        _lock.resolve(workspace, reference, at=at, as_json=as_json)
+        return
+    with _open(workspace) as registry:
         version = registry.resolve(reference, at=at)
     if as_json:
         print_json(_version_json(version))
@@ -180,8 +185,13 @@ def verify(
 ) -> None:
     """Recompute the whole ledger, every digest and every state; name the first row that is not as it was written."""
     from promptship.errors import ExitCode
+    from promptship.project import LOCK_FILE
 
-    with _open(open_workspace(context)) as registry:
+    workspace = open_workspace(context)
+    if workspace.project.source == "git" and (workspace.project.root / LOCK_FILE).exists():
+        _lock.verify(workspace, as_json=as_json)
+        return
+    with _open(workspace) as registry:
         report = registry.verify()
         broken = _check_anchors(registry, anchor) if anchor else []
     if as_json:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from promptship.cli import _lock
 from promptship.cli._console import note, open_workspace, print_json, print_table
 
 if TYPE_CHECKING:
@@ -97,6 +98,9 @@ def label(
     from promptship.errors import UsageError
 
     workspace = open_workspace(context)
+    if _lock.is_lock_asked(workspace, reference):
+        _lock.label(workspace, reference, name, remove=remove, as_json=as_json)
+        return
     with _open(workspace) as registry:
         if name is None:
             _list_labels(registry, reference, as_json=as_json)
@@ -133,6 +137,9 @@ def rollback(
 ) -> None:
     """Let a label point where it pointed before; again, and it goes one further back."""
     workspace = open_workspace(context)
+    if _lock.is_lock_asked(workspace, name):
+        _lock.roll_back(workspace, name, label, as_json=as_json)
+        return
     with _open(workspace) as registry:
         move = registry.roll_back(name, label, actor=_actor(workspace), reason=reason)
     _print_move(move, as_json=as_json)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from promptship.cli import _lock
 from promptship.cli._console import note, open_workspace, print_json, print_table
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ _Key = Annotated[str, typer.Option("--key", metavar="NAME", help="Key that signs
 
 def promote(
     context: typer.Context,
-    reference: _Version,
+    reference: Annotated[str, typer.Argument(metavar="REF", help="name@7, name@label, …; without a registry a name.")],
     label: _Label,
     run: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Evidence from this run alone.")] = None,
     reason: _Reason = "",
@@ -51,6 +53,11 @@ def promote(
     Finished runs of this very version are signed and kept as evidence first. Exit code 1: something is missing.
     """
     workspace = open_workspace(context)
+    if _lock.is_lock_asked(workspace, reference):
+        _refuse_request(asked=request)
+        signing = None if dry_run else partial(_signer, workspace, key)
+        _lock.promote(workspace, reference, label, run, signing, break_glass=break_glass, as_json=as_json)
+        return
     with _open(workspace) as registry:
         actor = _actor(workspace)
         if not dry_run:
@@ -62,6 +69,14 @@ def promote(
         else:
             move = registry.evidence.promote(reference, label, actor=actor, reason=reason, break_glass=break_glass)
             _print_move(move, as_json=as_json)
+
+
+def _refuse_request(*, asked: bool) -> None:
+    if asked:
+        from promptship.errors import UsageError
+
+        hint = "promote on a branch and open a pull request: whoever merges it approves"
+        raise UsageError("without a registry there is nobody to ask", hint=hint)
 
 
 def _attest_all(

@@ -53,16 +53,18 @@ def status(
     for name, states in labels.items():
         for state in states:
             for one in state.missing:
-                typer.echo(f"{state.label} of {name}@{state.number}: {one}")
+                typer.echo(f"{state.label} of {name}{f'@{state.number}' if state.number else ''}: {one}")
 
 
 def _find_labels(workspace: Workspace, found: list[PromptStatus]) -> dict[str, tuple[LabelStatus, ...]]:
     """Return what labels serve; nothing where there is no registry, which this command does not make."""
     from promptship.assembly import local_actor, open_registry
     from promptship.errors import MissingExtraError, ReferenceNotFoundError, StorageError
-    from promptship.release import find_label_states
+    from promptship.release import find_label_states, find_locked_states
 
     digests = {row.name: row.digest for row in found}
+    if workspace.project.source == "git":
+        return find_locked_states(workspace.project, digests)
     try:
         with open_registry(workspace.project) as registry:
             return find_label_states(registry, digests, actor=local_actor(workspace.project, workspace.env))
@@ -75,4 +77,5 @@ def _find_labels(workspace: Workspace, found: list[PromptStatus]) -> dict[str, t
 
 
 def _say(state: LabelStatus) -> str:
-    return f"{state.label} {state.number}" if state.current else f"{state.label} {state.number} (another version)"
+    version = str(state.number) if state.number else state.digest[7:19]
+    return f"{state.label} {version}" if state.current else f"{state.label} {version} (another version)"

@@ -7,13 +7,14 @@ import unicodedata
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
 from promptship.domain import ModelConfig, PromptVersion, Reference, parse_reference
 from promptship.errors import Problem, ReferenceNotFoundError, SourceError, UsageError, did_you_mean
-from promptship.project._loaded import LoadedPrompt, build_stored
+from promptship.project._loaded import LoadedPrompt, build_locked, build_stored
+from promptship.project._lock import load_lock, load_locked_closure
 from promptship.project._models_file import ModelCatalog, parse_models
 from promptship.project._root import find_root, load_settings
 from promptship.project._trees import FileTree, GitTree, Tree, find_base, read_author, read_commit
@@ -142,11 +143,30 @@ class Project:
             SourceError: The prompt, a partial, its examples or `models.yaml` is wrong.
         """
         parsed = parse_reference(reference)
+        if parsed.kind in {"label", "digest"} and self.source == "git":
+            return self._load_locked(parsed, model)
         if parsed.kind in {"version", "label", "digest", "range"}:
             return self._load_stored(parsed, model)
         tree = GitTree(self.root, parsed.selector) if parsed.kind == "git" else self.tree
         path = self._path_of(parsed, tree)
         return self._load(parsed, path, tree, model)
+
+    @property
+    def source(self) -> Literal["git", "registry"]:
+        """Where labels are: as the settings say, else in the registry where there is one, else in the lock."""
+        settings = self.settings
+        if settings.source is not None:
+            return settings.source
+        if settings.database_url is not None or (self.state_dir / "registry.db").exists():
+            return "registry"
+        return "git"
+
+    def _load_locked(self, reference: Reference, model: str | None) -> LoadedPrompt:
+        lock = load_lock(self.root)
+        locked = lock.resolve(reference)
+        closure = load_locked_closure(self.root, locked)
+        config = self.models.resolve(model) if model else self.models.with_operations(closure.model)
+        return build_locked(reference, locked, replace(closure, model=config), model=model)
 
     def _load_stored(self, reference: Reference, model: str | None) -> LoadedPrompt:
         if self.stored_versions is None:

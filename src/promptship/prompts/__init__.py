@@ -19,6 +19,7 @@ from promptship.prompts._render import Renderer
 from promptship.prompts._rewrite import write_frontmatter
 from promptship.prompts._samples import sample_inputs
 from promptship.prompts._source import decode_source
+from promptship.prompts._stored_closure import parse_closure
 from promptship.prompts._text_diff import diff_lines, diff_texts
 from promptship.prompts._yaml import YamlDocument, parse_yaml
 
@@ -47,6 +48,7 @@ __all__ = [
     "fence_name",
     "lint_prompt",
     "list_mutations",
+    "parse_closure",
     "parse_picoschema",
     "parse_prompt",
     "parse_yaml",

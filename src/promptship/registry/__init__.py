@@ -8,6 +8,7 @@ from promptship.registry._evidence import (
     STATEMENT_MEDIA_TYPE,
     PromotionRequest,
     TrustedKey,
+    read_evidence,
 )
 from promptship.registry._evidence_desk import EvidenceDesk
 from promptship.registry._history import BisectResult, BlamedLine, LogEntry, bisect_versions
@@ -44,4 +45,5 @@ __all__ = [
     "bisect_versions",
     "decide_promotion",
     "parse_release_policy",
+    "read_evidence",
 ]

@@ -12,16 +12,18 @@ from promptship.domain import digest_of, parse_gate
 from promptship.errors import SourceError, UsageError, did_you_mean
 from promptship.prompts import decode_source, parse_yaml
 from promptship.registry._texts import check_label
+from promptship.signing import parse_public_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from promptship.domain import Actor, GateSpec
     from promptship.prompts import YamlDocument
+    from promptship.signing import PublicKey
 
 __all__ = ["NO_POLICY", "EvidenceRule", "LabelRule", "ReleasePolicy", "parse_release_policy"]
 
-_KEYS = ("promptship", "description", "labels")
+_KEYS = ("promptship", "description", "labels", "keys")
 _RULE_KEYS = ("prompts", "evidence", "max_age", "approvals", "self_approval", "may_move", "approval_age")
 _EVIDENCE_KEYS = ("evalset", "gates")
 _SPAN = re.compile(r"(\d+)([hd])")
@@ -83,10 +85,12 @@ class ReleasePolicy:
     Attributes:
         labels: Rules of each label, in the order of the file.
         digest: Digest of all rules; "" for no policy.
+        keys: Keys whose evidence counts where there is no registry with a trust list of its own.
     """
 
     labels: dict[str, tuple[LabelRule, ...]]
     digest: str = ""
+    keys: tuple[PublicKey, ...] = ()
 
     def rule_for(self, prompt: str, label: str) -> LabelRule | None:
         """Return the rule that a label of a prompt is under; None where it is free."""
@@ -119,7 +123,7 @@ def parse_release_policy(data: bytes, path: str) -> ReleasePolicy:
     if reader.problems:
         raise SourceError(reader.problems)
     rules: Any = {label: [asdict(rule) for rule in found] for label, found in labels.items()}
-    return ReleasePolicy(labels=labels, digest=digest_of(rules))
+    return ReleasePolicy(labels=labels, digest=digest_of(rules), keys=tuple(reader.keys))
 
 
 class _Reader:
@@ -128,17 +132,31 @@ class _Reader:
     def __init__(self, document: YamlDocument) -> None:
         self._document = document
         self.problems: list[Any] = []
+        self.keys: list[PublicKey] = []
 
     def read(self, value: Any) -> dict[str, tuple[LabelRule, ...]]:
         if not self._is_mapping((), value, _KEYS, "write `labels: {production: {evidence: [{evalset: NAME}]}}`"):
             return {}
         if value.get("promptship", 1) != 1:
             self._note(("promptship",), f"format {value['promptship']!r}; this version reads 1")
+        self.keys = self._trusted(value.get("keys", {}))
         labels = value.get("labels", {})
         if not isinstance(labels, dict):
             self._note(("labels",), "labels are a mapping from a label to its rule, or to a list of rules")
             return {}
         return {label: self._rules(label, found) for label, found in labels.items()}
+
+    def _trusted(self, value: Any) -> list[PublicKey]:
+        if not isinstance(value, dict):
+            self._note(("keys",), "keys are a mapping from a name to a public key in PEM")
+            return []
+        found = []
+        for name, pem in value.items():
+            try:
+                found.append(parse_public_key(str(pem), name=name))
+            except UsageError as error:
+                self._note(("keys", name), str(error), error.hint)
+        return found
 
     def _rules(self, label: str, value: Any) -> tuple[LabelRule, ...]:
         try:

@@ -109,7 +109,8 @@ def _evidence_gaps(
 ) -> Iterator[str]:
     if found is None:
         on = f"evalset {asked.evalset!r}" if asked else "any evalset"
-        yield f"no evidence of {version.ref} ({version.digest[7:19]}) on {on}"
+        named = version.ref if version.number else version.prompt
+        yield f"no evidence of {named} ({version.digest[7:19]}) on {on}"
         return
     evidence = found.evidence
     where = f"evalset {evidence.evalset!r}, run {evidence.run_id}"

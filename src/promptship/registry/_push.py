@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from promptship.domain import Digest, StoredVersion, Tombstone, canonical_json, parse_prompt_name
 from promptship.errors import StorageError, UsageError
-from promptship.prompts import diff_contract, semver_step
-from promptship.registry._closures import parse_closure
+from promptship.prompts import diff_contract, parse_closure, semver_step
 from promptship.registry._resolve import find_named, resolve_version
 from promptship.registry._texts import check_tags, check_text
 from promptship.store import BlobRow

@@ -7,15 +7,19 @@ decided here.
 from promptship.release._anchor import Anchor, check_anchors, load_anchors, save_anchor
 from promptship.release._attest import evidence_of_run, find_gaps, find_runs_for, sign_evidence
 from promptship.release._audit import write_audit
-from promptship.release._status import LabelStatus, find_label_states
+from promptship.release._lock_desk import LockDesk, LockMove
+from promptship.release._status import LabelStatus, find_label_states, find_locked_states
 
 __all__ = [
     "Anchor",
     "LabelStatus",
+    "LockDesk",
+    "LockMove",
     "check_anchors",
     "evidence_of_run",
     "find_gaps",
     "find_label_states",
+    "find_locked_states",
     "find_runs_for",
     "load_anchors",
     "save_anchor",

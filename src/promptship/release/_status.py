@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptship.errors import ReferenceNotFoundError
+from promptship.project import load_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptship.domain import Actor
+    from promptship.project import Project
     from promptship.registry import Registry
 
-__all__ = ["LabelStatus", "find_label_states"]
+__all__ = ["LabelStatus", "find_label_states", "find_locked_states"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class LabelStatus:
 
     Attributes:
         label: Its name.
-        number: The version that it points at.
+        number: The version that it points at; 0 in a lock, where versions have no numbers.
         digest: Its digest.
         since: Since when, ISO 8601 UTC.
         current: Whether that is what the working tree holds.
@@ -71,3 +73,24 @@ def _missing(registry: Registry, prompt: str, number: int, label: str, actor: Ac
     except ReferenceNotFoundError as error:
         # It was withdrawn while the label pointed at it.
         return (str(error),)
+
+
+def find_locked_states(project: Project, digests: Mapping[str, str]) -> dict[str, tuple[LabelStatus, ...]]:
+    """Return the labels of each prompt that the lock has.
+
+    Raises:
+        SourceError: The lock is wrong.
+    """
+    found: dict[str, tuple[LabelStatus, ...]] = {}
+    for state in load_lock(project.root).labels.values():
+        if state.prompt in digests:
+            one = LabelStatus(
+                label=state.label,
+                number=0,
+                digest=state.digest,
+                since=state.at,
+                current=state.digest == digests[state.prompt],
+                missing=(),
+            )
+            found[state.prompt] = (*found.get(state.prompt, ()), one)
+    return found

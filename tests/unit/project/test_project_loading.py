@@ -81,7 +81,7 @@ def test_operations_of_a_model_config_are_not_part_of_the_identity(project):
         ("hello@git:--output=x", "is not a git revision"),
         ("gone@git:HEAD", "there is no prompt 'gone' in HEAD"),
         ("hello@7", "registry"),
-        ("hello@production", "registry"),
+        ("hello@production", "promptship.lock has no label of 'hello'"),
         ("nowhere.prompt", "there is no prompt"),
     ],
 )

@@ -52,7 +52,7 @@ class Source:
 def project(tmp_path):
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts" / "models.yaml").write_text(MODELS, encoding="utf-8")
-    return Project(tmp_path, Settings())
+    return Project(tmp_path, Settings(source="registry"))
 
 
 @pytest.mark.parametrize("selector", ["7", "production", "latest", "^1", "^1.2.3", "sha256:" + "0" * 64])

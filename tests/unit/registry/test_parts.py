@@ -18,9 +18,9 @@ from promptship.domain import (
     canonical_json,
 )
 from promptship.errors import MissingExtraError, StorageError, UsageError
+from promptship.prompts import parse_closure
 from promptship.registry import bisect_versions
 from promptship.registry._change import hash_payload, make_event, read_payload
-from promptship.registry._closures import parse_closure
 from promptship.registry._labels import label_targets
 from promptship.registry._records import payload_name
 from promptship.registry._texts import check_tags, check_text, format_time, next_time, parse_time

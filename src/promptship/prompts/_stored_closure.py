@@ -13,7 +13,7 @@ __all__ = ["parse_closure"]
 
 
 def parse_closure(content: bytes, *, model_name: str, ref: str) -> Closure:
-    """Parse a stored closure.
+    """Parse a closure that a registry or a lock keeps. Nothing in it is looked up on the disk or in the environment.
 
     Args:
         content: Canonical JSON of `Closure.as_json()`.
