@@ -94,7 +94,7 @@ def prepare_rescoring(
         named = ", ".join(f"{name!r} about {count} answers" for name, count in memory.asks.items())
         raise UsageError(
             f"the votes of run {manifest.run_id} do not say what these judges would: {named}",
-            hint="leave --no-call out to ask them, or see what changed: prompt, model, rubric, expected value, passages",
+            hint="leave --no-call out to ask them; what changed is prompt, model, rubric, expected value or passages",
         )
     plan = RunPlan(
         spec=evalset.spec,
