@@ -98,3 +98,27 @@ def test_what_a_lock_cannot_do_is_said(repo):
     assert "there is no registry" in repo("show", "echo@1", code=2).stderr
     repo.write("promptship.lock", "<<<<<<< HEAD\n")
     assert "promptship.lock:1: git left a merge conflict here" in repo("label", code=2).stderr
+
+
+def test_a_bundle_of_the_lock_and_one_of_a_registry_serve_the_same(repo):
+    repo("eval", "echo")
+    repo("promote", "echo", "production")
+    repo("bundle", "-o", "lock.tar", "--label", "production")
+    found = repo.json("verify", "lock.tar")
+    assert found["signed_by"] == ["release"]
+    (label,) = [one["digest"] for one in found["labels"]]
+    assert "no prompt has the label 'canary'" in repo("bundle", "-o", "x.tar", "--label", "canary", code=2).stderr
+
+    repo("push")
+    repo("keys", "trust", "default", "--name", "release")
+    repo("promote", "echo@1", "production")
+    repo("bundle", "-o", "registry.tar")
+    again = repo.json("verify", "registry.tar")
+    assert (again["signed_by"], [one["digest"] for one in again["labels"]]) == (["release"], [label])
+    with (repo.folder / "registry.tar").open("r+b") as file:
+        file.seek(3000)
+        file.write(b"x")
+    assert "hint:" in repo("verify", "registry.tar", code=2).stderr
+    repo("bundle", "-o", "plain.tar", "--unsigned")
+    assert "it is not signed" in repo("verify", "plain.tar", code=2).stderr
+    assert "not signed" in repo("verify", "plain.tar", "--unsigned").stdout

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from promptship.cli import _lock
+from promptship.cli._bundle import verify_bundle
 from promptship.cli._console import note, open_workspace, print_json, print_table
 
 if TYPE_CHECKING:
@@ -177,10 +178,14 @@ async def _evaluate_case(workspace: Workspace, evalset: Evalset, version: Prompt
 
 def verify(
     context: typer.Context,
+    bundle: Annotated[
+        Path | None, typer.Argument(metavar="[BUNDLE]", help="A bundle; the registry or the lock if none.")
+    ] = None,
     anchor: Annotated[
         Path | None, typer.Option("--anchor", metavar="FILE", help="The ledger must still hold what is anchored here.")
     ] = None,
     *,
+    unsigned: Annotated[bool, typer.Option("--unsigned", help="Take a bundle that nobody signed.")] = False,
     as_json: _Json = False,
 ) -> None:
     """Recompute the whole ledger, every digest and every state; name the first row that is not as it was written."""
@@ -188,6 +193,9 @@ def verify(
     from promptship.project import LOCK_FILE
 
     workspace = open_workspace(context)
+    if bundle is not None:
+        verify_bundle(workspace, bundle, unsigned=unsigned, as_json=as_json)
+        return
     if workspace.project.source == "git" and (workspace.project.root / LOCK_FILE).exists():
         _lock.verify(workspace, as_json=as_json)
         return

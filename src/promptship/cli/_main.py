@@ -13,6 +13,7 @@ import typer
 from promptship import __version__
 from promptship.cli import (
     _audit,
+    _bundle,
     _compare,
     _convert,
     _coverage,
@@ -123,6 +124,7 @@ app.command("approve", rich_help_panel=_REGISTRY)(_release.approve)
 app.add_typer(_release.keys_app, name="keys", rich_help_panel=_REGISTRY)
 app.add_typer(_release.release_app, name="release", rich_help_panel=_REGISTRY)
 app.add_typer(_audit.app, name="audit", rich_help_panel=_REGISTRY)
+app.command("bundle", rich_help_panel=_REGISTRY)(_bundle.bundle)
 app.command("anchor", rich_help_panel=_REGISTRY)(_audit.anchor)
 app.add_typer(_db.app, name="db", rich_help_panel=_REGISTRY)
 app.add_typer(_models.app, name="models", rich_help_panel=_MODELS)

@@ -4,6 +4,7 @@ Reads files and asks git, and calls no model; `promptship.lock` is all that it w
 `promptship.prompts`.
 """
 
+from promptship.project._bundle import Bundle, read_bundle, write_bundle
 from promptship.project._loaded import LoadedPrompt
 from promptship.project._lock import LOCK_FILE, LOCK_FOLDER, Lock, LockedLabel, load_lock, load_object, save_object
 from promptship.project._models_file import ModelCatalog, parse_models
@@ -14,6 +15,7 @@ from promptship.project._trees import FileTree, GitTree, Tree
 __all__ = [
     "LOCK_FILE",
     "LOCK_FOLDER",
+    "Bundle",
     "FileTree",
     "GitTree",
     "LoadedPrompt",
@@ -27,5 +29,7 @@ __all__ = [
     "load_object",
     "load_settings",
     "parse_models",
+    "read_bundle",
     "save_object",
+    "write_bundle",
 ]

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from promptship.domain import Digest, parse_prompt_name
@@ -32,6 +32,8 @@ __all__ = [
     "load_lock",
     "load_locked_closure",
     "load_object",
+    "object_path",
+    "parse_lock",
     "save_object",
 ]
 
@@ -73,6 +75,10 @@ class LockedLabel:
     commit: str | None = None
     evidence: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
+
+    def without_history(self) -> LockedLabel:
+        """Return the state without what was served before."""
+        return replace(self, history=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +162,16 @@ def load_lock(root: Path) -> Lock:
         SourceError: It is wrong, with all that is wrong in it: merge conflicts, an unknown format, no digests.
         StorageError: It cannot be read.
     """
-    path = root / LOCK_FILE
-    data = _read(path, _LARGEST_LOCK)
-    if data is None:
-        return Lock()
+    data = _read(root / LOCK_FILE, _LARGEST_LOCK)
+    return Lock() if data is None else parse_lock(data)
+
+
+def parse_lock(data: bytes) -> Lock:
+    """Read the bytes of a lock.
+
+    Raises:
+        SourceError: It is wrong, with all that is wrong in it.
+    """
     text = decode_source(data, path=LOCK_FILE)
     _refuse_conflicts(text)
     return _Reader(parse_yaml(text, path=LOCK_FILE)).read()
@@ -204,11 +216,20 @@ def save_object(root: Path, data: bytes) -> Digest:
     return digest
 
 
-def _path_of(root: Path, digest: str) -> Path:
+def object_path(digest: str) -> str:
+    """Return where a digest's content is, below the project's root.
+
+    Raises:
+        StorageError: It is no digest.
+    """
     if not _DIGEST.fullmatch(digest):
         raise StorageError(f"{digest!r} is no digest")
     value = digest.removeprefix("sha256:")
-    return root / LOCK_FOLDER / value[:2] / f"{value}.json"
+    return f"{LOCK_FOLDER}/{value[:2]}/{value}.json"
+
+
+def _path_of(root: Path, digest: str) -> Path:
+    return root / object_path(digest)
 
 
 def _read(path: Path, largest: int) -> bytes | None:

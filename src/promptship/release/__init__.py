@@ -7,6 +7,7 @@ decided here.
 from promptship.release._anchor import Anchor, check_anchors, load_anchors, save_anchor
 from promptship.release._attest import evidence_of_run, find_gaps, find_runs_for, sign_evidence
 from promptship.release._audit import write_audit
+from promptship.release._bundling import lock_of_registry, save_bundle
 from promptship.release._lock_desk import LockDesk, LockMove
 from promptship.release._status import LabelStatus, find_label_states, find_locked_states
 
@@ -22,7 +23,9 @@ __all__ = [
     "find_locked_states",
     "find_runs_for",
     "load_anchors",
+    "lock_of_registry",
     "save_anchor",
+    "save_bundle",
     "sign_evidence",
     "write_audit",
 ]
