@@ -154,7 +154,7 @@ def test_c_runs_as_if_started_in_the_folder(cli):
 
 def test_the_shell_completes_commands(cli):
     environment = {"_PROMPTCTL_COMPLETE": "complete_bash", "COMP_WORDS": "promptctl ev", "COMP_CWORD": "1"}
-    assert cli(env=environment).stdout.split() == ["eval"]
+    assert cli(env=environment).stdout.split() == ["eval", "evidence"]
 
 
 @pytest.mark.timeout(60)

@@ -18,4 +18,5 @@ def test_examples_hold(name):
 
 
 def test_the_front_desk_is_sorted():
-    assert promptship.stats.__all__ == sorted(promptship.stats.__all__)
+    constants_first = sorted(promptship.stats.__all__, key=lambda name: (not name.isupper(), name))
+    assert promptship.stats.__all__ == constants_first
