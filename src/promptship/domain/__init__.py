@@ -112,6 +112,7 @@ from promptship.domain.scores import (
     count_judge_call,
     counting_judge_calls,
 )
+from promptship.domain.tokens import Action, Scope, StoredToken, parse_scope
 
 __all__ = [
     "CLOSURE_FORMAT",
@@ -119,6 +120,7 @@ __all__ = [
     "NO_EVENT",
     "ROLES",
     "STATEMENT_TYPE",
+    "Action",
     "Actor",
     "ActorKind",
     "Admission",
@@ -207,6 +209,7 @@ __all__ = [
     "RunId",
     "RunManifest",
     "RunSummary",
+    "Scope",
     "Score",
     "ScoreInput",
     "Scorer",
@@ -218,6 +221,7 @@ __all__ = [
     "Step",
     "StoredEvalset",
     "StoredRun",
+    "StoredToken",
     "StoredVersion",
     "Target",
     "TargetSpec",
@@ -249,5 +253,6 @@ __all__ = [
     "parse_gate",
     "parse_prompt_name",
     "parse_reference",
+    "parse_scope",
     "short_digest",
 ]

@@ -19,6 +19,7 @@ from promptship.registry._push import Pushed
 from promptship.registry._records import StoredCell
 from promptship.registry._registry import Registry
 from promptship.registry._releases import Release
+from promptship.registry._tokens import NewToken, TokenDesk, match_token
 from promptship.registry._verify import Flaw, VerifyReport
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "LabelMove",
     "LabelRule",
     "LogEntry",
+    "NewToken",
     "Promotion",
     "PromotionRequest",
     "Pushed",
@@ -40,10 +42,12 @@ __all__ = [
     "Release",
     "ReleasePolicy",
     "StoredCell",
+    "TokenDesk",
     "TrustedKey",
     "VerifyReport",
     "bisect_versions",
     "decide_promotion",
+    "match_token",
     "parse_release_policy",
     "read_evidence",
 ]

@@ -27,6 +27,7 @@ from promptship.registry._push import (
 from promptship.registry._records import evalset_draft, keep_evalset, keep_run, load_cells, run_draft
 from promptship.registry._resolve import require_prompt, resolve_version
 from promptship.registry._texts import check_text, format_time, next_time, parse_time
+from promptship.registry._tokens import TokenDesk
 from promptship.registry._verify import rebuild_states, verify_all
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from promptship.registry._policy import ReleasePolicy
     from promptship.registry._records import StoredCell
     from promptship.registry._verify import VerifyReport
-    from promptship.store import Store
+    from promptship.store import Store, UnitOfWork
 
 __all__ = ["Registry"]
 
@@ -70,9 +71,11 @@ class Registry:
         store: Its database.
         policy: What labels ask before they move; a label that it names moves by `evidence.promote` alone.
         clock: Tells the time, with a zone.
+        guard: Called first in each transaction that changes something; what it raises undoes it.
 
     Attributes:
         evidence: Evidence, keys, requests, promotions and releases.
+        tokens: Who may use a server of this registry, and for what.
 
     Example:
         registry = Registry.open(".promptship/registry.db")
@@ -83,11 +86,18 @@ class Registry:
     """
 
     def __init__(
-        self, store: Store, *, policy: ReleasePolicy = NO_POLICY, clock: Callable[[], datetime] = _now
+        self,
+        store: Store,
+        *,
+        policy: ReleasePolicy = NO_POLICY,
+        clock: Callable[[], datetime] = _now,
+        guard: Callable[[UnitOfWork], None] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._guard = guard
         self.evidence = EvidenceDesk(store, self._change, policy, clock)
+        self.tokens = TokenDesk(store, self._change, clock)
 
     @classmethod
     def open(
@@ -478,4 +488,6 @@ class Registry:
     @contextmanager
     def _change(self, actor: Actor) -> Iterator[Change]:
         with self._store.write() as unit:
+            if self._guard is not None:
+                self._guard(unit)
             yield Change(unit=unit, actor=actor, at=next_time(unit.head, self._clock()))

@@ -30,6 +30,7 @@ class Replay:
         revoked: Ids of keys that were revoked.
         requests: The digest that each request is about, by its event.
         releases: Names of releases.
+        tokens: Hash and scopes of each token, and whether it was revoked, by its id and name.
         head: The last event.
     """
 
@@ -45,6 +46,7 @@ class Replay:
     revoked: set[str] = field(default_factory=set)
     requests: dict[int, str] = field(default_factory=dict)
     releases: set[str] = field(default_factory=set)
+    tokens: dict[tuple[str, str], tuple[str, str, bool]] = field(default_factory=dict)
     head: LedgerHead = field(default_factory=LedgerHead)
 
     def add(self, event: LedgerEvent, facts: dict[str, Any]) -> str | None:
@@ -147,3 +149,14 @@ class Replay:
         known = facts["release"] in self.releases
         self.releases.add(facts["release"])
         return f"release {facts['release']!r} was there already" if known else None
+
+    def _apply_token(self, _: LedgerEvent, facts: dict[str, Any]) -> str | None:
+        self.tokens[facts["id"], facts["name"]] = (facts["hash"], facts["scopes"], False)
+        return None
+
+    def _apply_untoken(self, _: LedgerEvent, facts: dict[str, Any]) -> str | None:
+        made = self.tokens.get((facts["id"], facts["name"]))
+        if made is None:
+            return "it revokes a token that was never made"
+        self.tokens[facts["id"], facts["name"]] = (made[0], made[1], True)
+        return None

@@ -228,8 +228,17 @@ def _verify_states(work: _Verification) -> None:
             graves[version.prompt, version.number] = version.tombstone
         tags[version.prompt, version.number] = set(version.tags)
     _compare(work, "label", labels, replay.labels)
+    _verify_tokens(work)
     _compare(work, "tombstone", graves, {key: grave for key, (grave, _) in replay.tombstones.items()})
     _compare(work, "version_tag", tags, {key: set(found) for key, found in replay.tags.items()})
+
+
+def _verify_tokens(work: _Verification) -> None:
+    found = {
+        (one.id, one.name): (one.hash, " ".join(map(str, one.scopes)), one.revoked_at is not None)
+        for one in work.unit.tokens.all()
+    }
+    _compare(work, "token", found, work.replay.tokens)
 
 
 def _compare(work: _Verification, table: str, found: dict[Any, Any], due: dict[Any, Any]) -> None:

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from promptship.store._schema import HEAD, check_store, upgrade_store
     from promptship.store._store import Store, open_store
     from promptship.store._unit import UnitOfWork
+    from promptship.store._watch import HeadWatch
 
 __all__ = [
     "HEAD",
     "BlobRow",
+    "HeadWatch",
     "Store",
     "UnitOfWork",
     "backup_store",
@@ -35,6 +37,7 @@ __all__ = [
 
 _HOMES = {
     "HEAD": "_schema",
+    "HeadWatch": "_watch",
     "BlobRow": "_rows",
     "Store": "_store",
     "UnitOfWork": "_unit",

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import Integer, insert, select, text, update
 
 from promptship.errors import StorageError, UsageError
 from promptship.store._address import hide_password, sqlite_path
@@ -152,7 +152,7 @@ def _copy_rows(source: Store, target: Store) -> None:
                 continue
             for rows in _pages(reader, table):
                 writer.execute(insert(table), rows)
-            if target.dialect == "postgresql" and "id" in table.c:
+            if target.dialect == "postgresql" and "id" in table.c and isinstance(table.c.id.type, Integer):
                 _set_sequence(writer, table)
 
 

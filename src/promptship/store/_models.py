@@ -14,9 +14,11 @@ __all__ = [
     "Head",
     "LabelRow",
     "PromptRow",
+    "RequestRow",
     "RunRow",
     "RunVariantRow",
     "TagRow",
+    "TokenRow",
     "TombstoneRow",
     "VersionRow",
 ]
@@ -224,3 +226,42 @@ class RunVariantRow(_Table, table=True):
     label: str
     prompt: str
     digest: str = Field(index=True)
+
+
+class TokenRow(_Table, table=True):
+    """A server's token; `scopes` are words with a space between them."""
+
+    __tablename__ = "token"
+
+    id: str = Field(primary_key=True)
+    name: str
+    kind: str
+    hash: str
+    scopes: str
+    created_at: str
+    created_by: str
+    expires_at: str | None = None
+    revoked_at: str | None = None
+    event_seq: int = Field(foreign_key="ledger_event.seq")
+
+
+class RequestRow(_Table, table=True):
+    """A request that its sender gave a key: it is done once, and answered alike each time.
+
+    Attributes:
+        token_id: Whose key it is.
+        key: The header `Idempotency-Key`.
+        fingerprint: Digest of method, path and body.
+        created_at: ISO 8601 UTC.
+        status: Of the answer; None where the server died before it was kept.
+        body: The answer.
+    """
+
+    __tablename__ = "request_key"
+
+    token_id: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    fingerprint: str
+    created_at: str = Field(index=True)
+    status: int | None = None
+    body: bytes | None = Field(default=None, sa_column=Column(LargeBinary))

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["GUARDS", "HEAD", "Upgrade", "check_store", "read_revision", "require_current", "upgrade_store"]
 
-HEAD = "0002"
+HEAD = "0003"
 """The schema of this version of Promptship."""
 
-_KNOWN = frozenset({"0001", "0002"})
+_KNOWN = frozenset({"0001", "0002", "0003"})
 _REVISIONS = "promptship_schema"
 # A migration that leaves what older code reads and writes as it is keeps `works_from`, so that servers of two
 # adjacent versions work on one schema while one replaces the other.
@@ -33,12 +33,13 @@ _SHARED_GUARDS = {"ledger_event_in_line", "blob_no_delete", "blob_only_erase"}
 GUARDS = {
     "sqlite": frozenset(
         {f"{table}_no_{action}" for table in _FROZEN for action in ("update", "delete")}
-        | {"version_no_replace", "blob_no_replace"}
+        | {"version_no_replace", "blob_no_replace", "token_no_update", "token_no_delete", "token_no_replace"}
         | _SHARED_GUARDS
     ),
     "postgresql": frozenset(
         {f"{table}_no_change" for table in _FROZEN}
         | {f"{table}_no_truncate" for table in (*_FROZEN, "blob")}
+        | {"token_no_update", "token_no_delete", "token_no_truncate", "ledger_event_notify"}
         | _SHARED_GUARDS
     ),
 }
@@ -47,8 +48,8 @@ GUARDS = {
 _GRANTS = (
     "GRANT SELECT ON {tables}, ledger_head, promptship_schema, promptship_compatibility TO {role}",
     "GRANT INSERT ON {tables} TO {role}",
-    "GRANT UPDATE ON blob, prompt, label, ledger_head TO {role}",
-    "GRANT DELETE ON version_tag, tombstone, label TO {role}",
+    "GRANT UPDATE ON blob, prompt, label, ledger_head, token, request_key TO {role}",
+    "GRANT DELETE ON version_tag, tombstone, label, request_key TO {role}",
     "GRANT USAGE ON SEQUENCE prompt_id_seq, version_id_seq, evalset_version_id_seq TO {role}",
     "GRANT USAGE ON SCHEMA {schema} TO {role}",
 )

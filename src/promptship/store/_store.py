@@ -11,11 +11,14 @@ from promptship.store._engine import WRITES, make_engine
 from promptship.store._failures import storage_errors
 from promptship.store._schema import require_current, upgrade_store
 from promptship.store._unit import UnitOfWork
+from promptship.store._watch import watch_postgresql, watch_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection, Engine
+
+    from promptship.store._watch import HeadWatch
 
 __all__ = ["Store", "open_store"]
 
@@ -28,8 +31,9 @@ class Store:
         dialect: `sqlite` or `postgresql`.
     """
 
-    def __init__(self, engine: Engine, place: str) -> None:
-        self.place = place
+    def __init__(self, engine: Engine, address: str) -> None:
+        self.place = hide_password(address)
+        self._address = address
         self.dialect = engine.dialect.name
         self._engine = engine
         self._writer = engine.execution_options(**{WRITES: True})
@@ -65,6 +69,11 @@ class Store:
             unit = UnitOfWork(connection)
             unit.ledger.lock()
             yield unit
+
+    def watch(self) -> HeadWatch:
+        """Watch the ledger's head, for the thread that calls this."""
+        path = sqlite_path(self._address)
+        return watch_postgresql(self._engine) if path is None else watch_sqlite(path)
 
     def settle(self) -> None:
         """Let what was erased leave SQLite's log, too, as far as nobody is reading it."""
@@ -107,7 +116,7 @@ def open_store(address: str, *, make: bool = True) -> Store:
     except BaseException:
         engine.dispose()
         raise
-    return Store(engine, place)
+    return Store(engine, address)
 
 
 def _require_tables(engine: Engine, address: str, *, make: bool) -> None:

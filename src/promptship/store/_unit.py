@@ -8,6 +8,7 @@ from promptship.store._blobs import Blobs
 from promptship.store._ledger import Ledger
 from promptship.store._records import Records
 from promptship.store._states import States
+from promptship.store._tokens import Requests, Tokens
 from promptship.store._versions import Versions
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class UnitOfWork:
         ledger: The events.
         blobs: Content by digest.
         records: Evalsets and runs.
+        tokens: Tokens of a server.
+        requests: Requests that are done once only.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -35,6 +38,8 @@ class UnitOfWork:
         self.ledger = Ledger(connection)
         self.blobs = Blobs(connection)
         self.records = Records(connection)
+        self.tokens = Tokens(connection)
+        self.requests = Requests(connection)
 
     @property
     def head(self) -> LedgerHead:
