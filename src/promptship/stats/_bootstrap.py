@@ -217,6 +217,9 @@ def _bca_ends(drawn: ndarray, estimate: float, left_out: ndarray, reach: float) 
     below = (float((drawn < estimate).sum()) + 0.5 * float((drawn == estimate).sum())) / len(drawn)
     bias = normal.inv_cdf(min(max(below, 0.5 / len(drawn)), 1 - 0.5 / len(drawn)))
     apart = left_out.mean() - left_out
+    widest = float(np.abs(apart).max())
+    # The skew has no unit; in units of the widest, no power of a tiny difference becomes zero.
+    apart = apart / widest if widest > 0 else apart
     spread = float((apart**2).sum())
     skew = float((apart**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
 

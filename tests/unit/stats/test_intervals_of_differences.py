@@ -151,6 +151,8 @@ def test_a_constant_score_is_no_certainty():
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=30), st.sampled_from(["two", "lower", "upper"]))
+@example([0.0, 1.8e-140], "two")
+@example([0.0, 5e-324], "two")
 @settings(max_examples=40, deadline=None)
 def test_a_mean_interval_holds_the_mean_and_is_never_narrower_than_t(values, side):
     found = stats.mean_interval(values, within=(0, 1), side=side)
