@@ -24,7 +24,8 @@ PACKAGES = ("assembly", "cli", "domain", "evaluation", "gates", "project", "prom
 READ_AT_START = {"PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONUTF8", "PYTHONIOENCODING"}
 PROGRAM = """#!{python} -SE
 import json, os, socket, sys
-if {read_at_start!r} & os.environ.keys():
+# A server is ended by a signal, which must reach the process itself.
+if {read_at_start!r} & os.environ.keys() or sys.argv[1:2] == ["serve"]:
     os.execv({whole!r}, ["promptctl", *sys.argv[1:]])
 line = socket.socket(socket.AF_UNIX)
 line.connect({address!r})

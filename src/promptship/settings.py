@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         cache_dir: User cache for models; None for the platform's place.
         database_url: The registry: a path, relative to the project, or `postgresql+psycopg://…`; None for
             `registry.db` in the state folder. A URL with a password belongs into the environment.
+        server_url: A server that has the registry; None where it is in a database. Its token is no setting: see
+            `promptctl login`.
+        server_plain_http: Whether a token may go to `server_url` over a network without TLS.
         source: Where labels are: `registry`, or `git` for `promptship.lock`; None for the registry where there is one,
             else the lock.
     """
@@ -51,6 +54,8 @@ class Settings(BaseSettings):
     min_scored: Annotated[float, Field(ge=0, le=1)] = 0.99
     cache_dir: Path | None = None
     database_url: str | None = None
+    server_url: str | None = None
+    server_plain_http: bool = False
     source: Literal["git", "registry"] | None = None
 
     @classmethod

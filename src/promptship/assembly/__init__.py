@@ -1,6 +1,7 @@
 """The one place that builds the parts from settings and hands them to the use cases."""
 
 from promptship.assembly._changes import diff_all, mutate_all
+from promptship.assembly._credentials import Credentials, find_token
 from promptship.assembly._evaluations import (
     EvaluateOptions,
     Evaluation,
@@ -23,6 +24,7 @@ from promptship.assembly._workspace import ModelOptions, Workspace
 
 __all__ = [
     "POLICY_FILE",
+    "Credentials",
     "EvaluateOptions",
     "Evaluation",
     "ModelOptions",
@@ -33,6 +35,7 @@ __all__ = [
     "estimate_all",
     "evaluate",
     "evaluate_all",
+    "find_token",
     "load_release_policy",
     "local_actor",
     "mutate_all",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import getpass
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
 
+from promptship.assembly._credentials import find_token
 from promptship.domain import Actor
-from promptship.errors import StorageError
+from promptship.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +49,7 @@ class StoredVersions:
 
 
 def open_registry(project: Project, *, make: bool = False) -> Registry:
-    """Open a project's registry; the caller closes it.
+    """Open a project's registry, in a database or behind a server; the caller closes it.
 
     Args:
         project: Whose.
@@ -56,11 +58,16 @@ def open_registry(project: Project, *, make: bool = False) -> Registry:
     Raises:
         ReferenceNotFoundError: There is none yet.
         StorageError: It cannot be opened.
+        UsageError: The setting `server_url` is none.
         MissingExtraError: The extra `eval` or `postgres` is not installed.
     """
     # Here and not above: an evaluation of the working tree needs no registry.
-    from promptship.registry import Registry
+    from promptship.registry import Registry, RemoteRegistry
 
+    settings = project.settings
+    if settings.server_url:
+        token = find_token(settings.server_url, os.environ)
+        return RemoteRegistry.connect(settings.server_url, token, plain_http=settings.server_plain_http)
     policy, _ = load_release_policy(project)
     return Registry.open(registry_address(project), make=make, policy=policy)
 
@@ -102,11 +109,16 @@ def registry_address(project: Project) -> str:
     """Return where a project's registry is: the setting `database_url`, else `registry.db` in its state folder.
 
     Raises:
-        UsageError: The setting is neither a path nor a URL that is supported.
+        UsageError: The setting is neither a path nor a URL that is supported, or the registry is behind a server.
     """
     from promptship.store import sqlite_path
 
-    named = project.settings.database_url
+    named, server = project.settings.database_url, project.settings.server_url
+    if server:
+        raise UsageError(
+            f"this project's registry is behind {server!r}, and this is done where its database is",
+            hint="there, or here with PROMPTSHIP_SERVER_URL= and PROMPTSHIP_DATABASE_URL set to the database",
+        )
     if named is None:
         return str(project.state_dir / "registry.db")
     path = sqlite_path(named)

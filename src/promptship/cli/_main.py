@@ -36,7 +36,9 @@ from promptship.cli import (
     _runs,
     _schema,
     _score,
+    _serve,
     _status,
+    _token,
 )
 from promptship.cli._console import print_error
 from promptship.cli._streams import flush_stdout, prepare_streams
@@ -90,6 +92,7 @@ app.command("diff", rich_help_panel=_FRONT)(_diff.diff)
 app.command("status", rich_help_panel=_FRONT)(_status.status)
 app.command("promote", rich_help_panel=_FRONT)(_release.promote)
 app.command("rollback", rich_help_panel=_FRONT)(_registry.rollback)
+app.command("serve", rich_help_panel=_FRONT)(_serve.serve)
 app.command("list", rich_help_panel=_PROMPTS)(_prompts.list_prompts)
 app.command("show", rich_help_panel=_PROMPTS)(_prompts.show)
 app.command("render", rich_help_panel=_PROMPTS)(_prompts.render)
@@ -127,6 +130,9 @@ app.add_typer(_audit.app, name="audit", rich_help_panel=_REGISTRY)
 app.command("bundle", rich_help_panel=_REGISTRY)(_bundle.bundle)
 app.command("anchor", rich_help_panel=_REGISTRY)(_audit.anchor)
 app.add_typer(_db.app, name="db", rich_help_panel=_REGISTRY)
+app.command("login", rich_help_panel=_REGISTRY)(_token.login)
+app.command("logout", rich_help_panel=_REGISTRY)(_token.logout)
+app.add_typer(_token.token_app, name="token", rich_help_panel=_REGISTRY)
 app.add_typer(_models.app, name="models", rich_help_panel=_MODELS)
 
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Action", "Scope", "StoredToken", "parse_scope"]
 
-Action = Literal["read", "push", "label", "promote", "approve", "attest", "flags", "feedback", "admin"]
+Action = Literal["read", "push", "label", "promote", "break-glass", "approve", "attest", "flags", "feedback", "admin"]
 
 _ACTIONS: tuple[str, ...] = get_args(Action)
 _PATTERN = re.compile(r"[\w.*/-]{1,200}")
-_WITH_LABEL = ("label", "promote", "approve")
+_WITH_LABEL = ("label", "promote", "break-glass", "approve")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Scope:
     Attributes:
         action: What; `admin` is everything.
         prompts: To prompts of which names; `*` stands for any characters, `/` too.
-        label: With labels of which names; of `label`, `promote` and `approve` alone.
+        label: With labels of which names; of `label`, `promote`, `break-glass` and `approve` alone.
     """
 
     action: Action

@@ -157,7 +157,7 @@ class Project:
         settings = self.settings
         if settings.source is not None:
             return settings.source
-        if settings.database_url is not None or (self.state_dir / "registry.db").exists():
+        if settings.server_url or settings.database_url is not None or (self.state_dir / "registry.db").exists():
             return "registry"
         return "git"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from promptship.errors import ReferenceNotFoundError
 from promptship.registry._evidence import (
     answer_request,
     attest,
@@ -218,7 +219,10 @@ class EvidenceDesk:
         """Return a closure, a document or an envelope by its digest.
 
         Raises:
-            StorageError: It is not there, or not what its digest says.
+            ReferenceNotFoundError: It is not there.
+            StorageError: It is not what its digest says.
         """
         with self._store.read() as unit:
+            if unit.blobs.find(digest) is None:
+                raise ReferenceNotFoundError(f"there is no content {digest!r}", hint="promptctl audit export names all")
             return load_blob(unit, digest)

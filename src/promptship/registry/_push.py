@@ -106,11 +106,11 @@ def push_draft(change: Change, draft: Draft) -> Pushed:
         UsageError: The same content was withdrawn.
     """
     unit = change.unit
-    known = unit.versions.find_digest(draft.prompt, draft.digest)
+    known, before = unit.versions.find_same_or_last(draft.prompt, draft.digest)
     if known:
-        require_not_withdrawn(known[0])
-        return Pushed(version=known[0], created=False)
-    semver = _next_semver(unit, draft)
+        require_not_withdrawn(known)
+        return Pushed(version=known, created=False)
+    semver = _next_semver(unit, draft, before)
     number = unit.versions.claim_number(draft.prompt, at=change.at)
     version = StoredVersion(
         prompt=draft.prompt,
@@ -277,8 +277,7 @@ def change_tags(change: Change, reference: str, *, add: Iterable[str], remove: I
     return replace(version, tags=tuple(sorted({*version.tags, *fresh} - set(gone))))
 
 
-def _next_semver(unit: UnitOfWork, draft: Draft) -> tuple[int, int, int]:
-    before = unit.versions.find_latest(draft.prompt, withdrawn=True)
+def _next_semver(unit: UnitOfWork, draft: Draft, before: StoredVersion | None) -> tuple[int, int, int]:
     if before is None:
         return (1, 0, 0)
     major, minor, patch = before.semver

@@ -10,6 +10,7 @@ from promptship.domain import PromptVersion, parse_reference
 from promptship.errors import UsageError
 from promptship.registry._change import Change
 from promptship.registry._evidence_desk import EvidenceDesk
+from promptship.registry._feed import Feed
 from promptship.registry._history import as_entry, blame_version
 from promptship.registry._labels import drop_label, put_label, roll_back
 from promptship.registry._policy import NO_POLICY
@@ -21,7 +22,6 @@ from promptship.registry._push import (
     make_draft,
     push_draft,
     reinstate_version,
-    require_not_withdrawn,
     withdraw_version,
 )
 from promptship.registry._records import evalset_draft, keep_evalset, keep_run, load_cells, run_draft
@@ -76,6 +76,7 @@ class Registry:
     Attributes:
         evidence: Evidence, keys, requests, promotions and releases.
         tokens: Who may use a server of this registry, and for what.
+        feed: What happened since, for a server.
 
     Example:
         registry = Registry.open(".promptship/registry.db")
@@ -98,6 +99,7 @@ class Registry:
         self._guard = guard
         self.evidence = EvidenceDesk(store, self._change, policy, clock)
         self.tokens = TokenDesk(store, self._change, clock)
+        self.feed = Feed(store, clock, lambda guard: Registry(store, policy=policy, clock=clock, guard=guard))
 
     @classmethod
     def open(
@@ -172,11 +174,6 @@ class Registry:
             git_commit=git_commit,
             tags=tags,
         )
-        with self._store.read() as unit:
-            known = unit.versions.find_digest(draft.prompt, draft.digest)
-        if known:
-            require_not_withdrawn(known[0])
-            return Pushed(version=known[0], created=False)
         with self._change(actor) as change:
             return push_draft(change, draft)
 

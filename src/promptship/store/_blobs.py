@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.dialects import postgresql
 
 from promptship.store._models import METADATA
 from promptship.store._rows import BlobRow
@@ -20,6 +21,7 @@ __all__ = ["Blobs"]
 _BLOB = METADATA.tables["blob"]
 _DIGESTS_AT_ONCE = 500
 _ADD = insert(_BLOB)
+_ADD_NEW = postgresql.insert(_BLOB).on_conflict_do_nothing()
 _BY_DIGEST = select(*_BLOB.c).where(_BLOB.c.digest == bindparam("of_digest"))
 _KNOWN = select(_BLOB.c.digest).where(_BLOB.c.digest.in_(bindparam("digests", expanding=True)))
 _ROWS_AT_ONCE = 200
@@ -33,6 +35,10 @@ class Blobs:
 
     def add(self, rows: Sequence[BlobRow]) -> None:
         """Add those that are not there yet."""
+        if len(rows) == 1 and self._connection.dialect.name == "postgresql":
+            # One way to the server instead of two; for many, sending what is there already would cost more.
+            self._connection.execute(_ADD_NEW, asdict(rows[0]))
+            return
         known: set[str] = set()
         for first in range(0, len(rows), _DIGESTS_AT_ONCE):
             digests = [row.digest for row in rows[first : first + _DIGESTS_AT_ONCE]]

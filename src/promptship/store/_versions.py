@@ -50,8 +50,15 @@ _BY_NUMBER = _NAMED.where(_VERSION.c.number == bindparam("of_number"))
 _BY_DIGEST = _NAMED.where(_VERSION.c.digest.between(bindparam("start"), bindparam("end"))).limit(2)
 _NEWEST = _NAMED.order_by(_VERSION.c.number.desc()).limit(1)
 _NEWEST_LIVING = _NEWEST.where(_TOMBSTONE.c.version_id.is_(None))
-_NEXT_NUMBER = select(_PROMPT.c.id, _PROMPT.c.next_number).where(_PROMPT.c.name == bindparam("of_prompt"))
-_COUNT_ON = update(_PROMPT).where(_PROMPT.c.id == bindparam("of_id")).values(next_number=bindparam("number"))
+_SAME_OR_LAST = _NAMED.where(
+    (_VERSION.c.digest == bindparam("of_digest")) | (_VERSION.c.number == _PROMPT.c.next_number - 1)
+).order_by(_VERSION.c.number.desc())
+_COUNT_ON = (
+    update(_PROMPT)
+    .where(_PROMPT.c.name == bindparam("of_prompt"))
+    .values(next_number=_PROMPT.c.next_number + 1)
+    .returning(_PROMPT.c.next_number - 1)
+)
 _PROMPT_ID = select(_PROMPT.c.id).where(_PROMPT.c.name == bindparam("of_prompt")).scalar_subquery()
 _ADDED = (*_KEPT, "major", "minor", "patch", "search_text")
 _ADD = (
@@ -72,12 +79,11 @@ class Versions:
 
     def claim_number(self, name: str, *, at: str) -> int:
         """Return the number of the prompt's next version, which nobody gets again."""
-        row = self._connection.execute(_NEXT_NUMBER, {"of_prompt": name}).first()
-        if row is None:
+        number = self._connection.execute(_COUNT_ON, {"of_prompt": name}).scalar_one_or_none()
+        if number is None:
             self._connection.execute(insert(_PROMPT).values(name=name, next_number=2, created_at=at))
             return 1
-        self._connection.execute(_COUNT_ON, {"of_id": row.id, "number": row.next_number + 1})
-        return int(row.next_number)
+        return int(number)
 
     def next_numbers(self) -> dict[str, int]:
         """Return the number that each prompt's next version gets."""
@@ -114,6 +120,20 @@ class Versions:
         """Return the prompt's versions whose digest begins with `start`, two at most."""
         # What begins alike sorts after the beginning itself, and before the beginning with a "g".
         return self._all(_BY_DIGEST, {"of_prompt": name, "start": start, "end": f"{start}g"})
+
+    def find_same_or_last(self, name: str, digest: str) -> tuple[StoredVersion | None, StoredVersion | None]:
+        """Return what a push looks for, in one query.
+
+        Returns:
+            The prompt's version of this digest, and, without its tags, the one with the largest number, withdrawn or
+            not; None where there is none.
+        """
+        rows = self._connection.execute(_SAME_OR_LAST, {"of_prompt": name, "of_digest": digest}).all()
+        same = next((row for row in rows if row.digest == digest), None)
+        return (
+            None if same is None else _as_version(same, self._tags([same.id]).get(same.id, [])),
+            _as_version(rows[0], ()) if rows else None,
+        )
 
     def find_latest(self, name: str, *, withdrawn: bool = False) -> StoredVersion | None:
         """Return the version with the largest number; None where there is none.
