@@ -196,3 +196,21 @@ def test_status_says_what_labels_serve_and_whether_that_still_holds(project):
     assert "production 1 (another version)" in shown
     assert "production of echo@1: evalset 'echo', run " in shown
     assert "gate 'observed(pass_rate) >= 0.99' was not decided when the evidence was made" in shown
+
+
+def test_an_anchor_is_posted_and_what_was_kept_verifies(project, serve):
+    kept = []
+
+    def keep(handler, number):
+        kept.append(handler.sent)
+        handler.say({}, status=204 if number < 3 else 302, headers=[("Location", "http://127.0.0.1:9/")])
+
+    server = serve(keep)
+    assert f"is anchored in {server.url}" in project("anchor", server.url).stderr
+    project.json("anchor", server.url)
+    assert "did not take the anchor: it answered 302" in project("anchor", server.url, code=3).stderr
+    assert kept[0] == kept[2]
+    project.write("kept.jsonl", json.dumps(kept[0]) + "\n")
+    assert project("verify", "--anchor", "kept.jsonl").stdout.startswith("verified")
+    assert "is not a URL" in project("anchor", "ftp://x/y", code=2).stderr
+    assert "did not take the anchor" in project("anchor", "http://127.0.0.1:9/", code=3).stderr

@@ -108,6 +108,19 @@ def wait_for(url):
             return
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_that_is_told_to_end_does_not_wait_for_streams(team, workers):
+    with serving(team, "--workers", workers) as (url, process):
+        headers = {"authorization": f"Bearer {first_token(process).strip()}"}
+        wait_for(url)
+        with httpx.stream("GET", f"{url}/api/v1/events", headers=headers) as stream:
+            assert next(stream.iter_lines()) == "retry: 1000"
+            process.send_signal(signal.SIGTERM)
+            # The server itself would wait for ten seconds, and say that it did.
+            process.wait(9)
+    assert "ERROR" not in process.stderr.read()
+
+
 def test_a_token_goes_to_the_server_of_its_environment_alone(team, monkeypatch):
     team.write("promptship.toml", 'server_url = "http://127.0.0.1:9"\n')
     said = team("log", code=2, env={"PROMPTSHIP_TOKEN": "ps_secret"}).stderr
@@ -120,6 +133,8 @@ def test_a_token_goes_to_the_server_of_its_environment_alone(team, monkeypatch):
     [
         (["serve", "--host", "203.0.113.7"], 2, "--tls-cert and --tls-key, or --plain-http"),
         (["serve", "--host", "203.0.113.7", "--plain-http"], 3, "cannot listen at 203.0.113.7:8200"),
+        (["serve", "--tls-cert", "a.pem"], 2, "name both --tls-cert and --tls-key"),
+        (["serve", "--tls-cert", "a.pem", "--tls-key", "b.pem"], 2, "cannot use 'a.pem' with the key 'b.pem'"),
         (["login", "ftp://x"], 2, "is not the URL of a server"),
         (["login", "http://prompts.example.org"], 2, "over a network in the clear"),
         (["login", "http://127.0.0.1:9"], 3, "cannot reach the server"),
@@ -157,3 +172,41 @@ def test_credentials_are_for_their_owner_alone(team, tmp_path, monkeypatch):
         path.write_text("{")
         monkeypatch.setenv("PROMPTSHIP_SERVER_URL", url)
         assert "delete it, and log in again" in team("log", code=3).stderr
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate for loopback that signs itself, and its key."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    chain, secret = tmp_path / "chain.pem", tmp_path / "tls-key.pem"
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
+    return chain, secret
+
+
+def test_tls_ends_here_and_only_a_certificate_that_is_trusted_gets_the_token(team, certificate):
+    chain, key = certificate
+    process = team.start("serve", "--port", "0", "--tls-cert", str(chain), "--tls-key", str(key))
+    url = process.stderr.readline().split()[-1].replace("127.0.0.1", "localhost")
+    assert url.startswith("https://localhost:")
+    root = first_token(process)
+    assert "certificate verify failed" in team("login", url, stdin=root, code=3).stderr
+    assert "logged in" in team("login", url, stdin=root, env={"SSL_CERT_FILE": str(chain)}).stderr
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0

@@ -46,8 +46,9 @@ def export(
 
 def anchor(
     context: typer.Context,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The head is added as a line; commit it, or send it on.")
+    place: Annotated[
+        str,
+        typer.Argument(metavar="FILE|URL", help="The head is added as a line, for you to commit; or posted as JSON."),
     ],
     *,
     as_json: _Json = False,
@@ -56,13 +57,16 @@ def anchor(
     from dataclasses import asdict
 
     from promptship.assembly import open_registry
-    from promptship.release import Anchor, save_anchor
+    from promptship.release import Anchor, save_anchor, send_anchor
 
     with open_registry(open_workspace(context).project) as registry:
         head = registry.evidence.head()
     made = Anchor(seq=head.seq, hash=head.hash, at=head.at)
-    save_anchor(file, made)
+    if "://" in place:
+        send_anchor(place, made)
+    else:
+        save_anchor(Path(place), made)
     if as_json:
         print_json(asdict(made))
         return
-    note(f"event {made.seq} ({made.hash[:19]}…) is anchored in {file}")
+    note(f"event {made.seq} ({made.hash[:19]}…) is anchored in {place}")

@@ -355,7 +355,10 @@ def answer_request(change: Change, request_id: int, *, reject: str | None = None
         raise UsageError(f"request {request_id} {said}", hint=hint)
     if reject is None and not change.actor.authenticated:
         said = f"nobody has checked that this is {change.actor.name!r}, so the approval would not count"
-        raise UsageError(said, hint="let a service answer that has checked who it is, or use --break-glass REASON")
+        raise UsageError(
+            said,
+            hint="answer through a server, whose token says who it is: promptctl serve; or use --break-glass REASON",
+        )
     facts: JsonObject = {"request": request_id, "number": request.number, "digest": request.digest}
     facts |= {} if reject is None else {"reason": _require_text("reject", reject)}
     change.record("approve" if reject is None else "reject", prompt=request.prompt, label=request.label, facts=facts)

@@ -4,7 +4,7 @@ What a registry does with evidence is known to `promptship.registry`; whether a 
 decided here.
 """
 
-from promptship.release._anchor import Anchor, check_anchors, load_anchors, save_anchor
+from promptship.release._anchor import Anchor, check_anchors, load_anchors, save_anchor, send_anchor
 from promptship.release._attest import evidence_of_run, find_gaps, find_runs_for, sign_evidence
 from promptship.release._audit import write_audit
 from promptship.release._bundling import lock_of_registry, save_bundle
@@ -26,6 +26,7 @@ __all__ = [
     "lock_of_registry",
     "save_anchor",
     "save_bundle",
+    "send_anchor",
     "sign_evidence",
     "write_audit",
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from promptship.errors import Problem, SourceError, StorageError
+from promptship.errors import Problem, SourceError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from promptship.registry import LogEntry
 
-__all__ = ["Anchor", "check_anchors", "load_anchors", "save_anchor"]
+__all__ = ["Anchor", "check_anchors", "load_anchors", "save_anchor", "send_anchor"]
+
+_TIMEOUT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,31 @@ def save_anchor(path: Path, anchor: Anchor) -> None:
             file.write(orjson.dumps(asdict(anchor)) + b"\n")
     except OSError as error:
         raise StorageError(f"cannot write {str(path)!r}: {error.strerror}") from None
+
+
+def send_anchor(url: str, anchor: Anchor) -> None:
+    """Post an anchor as JSON to whoever keeps it: a log, a chat, a time-stamping service.
+
+    Args:
+        url: `https://…` or `http://…`; it is sent nowhere else, so a redirect is an error.
+        anchor: The head; it tells no name and no content.
+
+    Raises:
+        UsageError: The URL is none.
+        StorageError: It was not taken, as far as is known.
+    """
+    import httpx
+
+    try:
+        answer = httpx.post(
+            url, content=orjson.dumps(asdict(anchor)), headers={"content-type": "application/json"}, timeout=_TIMEOUT_S
+        )
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        raise UsageError(f"{url!r} is not a URL", hint="write it like https://log.example.org/anchors") from None
+    except httpx.HTTPError as error:
+        raise StorageError(f"{url!r} did not take the anchor: {str(error) or type(error).__name__}") from None
+    if not answer.is_success:
+        raise StorageError(f"{url!r} did not take the anchor: it answered {answer.status_code}")
 
 
 def load_anchors(path: Path) -> list[Anchor]:

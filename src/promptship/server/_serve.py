@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
+import ssl
+import threading
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,10 +24,12 @@ from promptship.server._options import ServerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from fastapi import FastAPI
 
     from promptship.registry import NewToken
+    from promptship.server._state import ServerState
 
 __all__ = ["ServeSettings", "app_of_worker", "make_first_token", "serve"]
 
@@ -127,12 +132,25 @@ def _bind(settings: ServeSettings) -> socket.socket:
 
 
 def _require_safe(settings: ServeSettings) -> None:
-    if settings.is_local or settings.tls_cert or settings.plain_http:
-        return
-    raise UsageError(
-        f"at {settings.host!r} tokens would cross a network in the clear",
-        hint="name --tls-cert and --tls-key, or --plain-http where a proxy before it ends TLS",
-    )
+    if settings.tls_cert or settings.tls_key:
+        _require_certificate(settings)
+    elif not settings.is_local and not settings.plain_http:
+        raise UsageError(
+            f"at {settings.host!r} tokens would cross a network in the clear",
+            hint="name --tls-cert and --tls-key, or --plain-http where a proxy before it ends TLS",
+        )
+
+
+def _require_certificate(settings: ServeSettings) -> None:
+    if not settings.tls_cert or not settings.tls_key:
+        raise UsageError("a certificate and its key go together", hint="name both --tls-cert and --tls-key")
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_cert, settings.tls_key)
+    except OSError as error:
+        raise UsageError(
+            f"cannot use {settings.tls_cert!r} with the key {settings.tls_key!r}: {error}",
+            hint="both are PEM files: the chain, the server's certificate first, and the key of that certificate",
+        ) from None
 
 
 def make_first_token(settings: ServeSettings) -> NewToken | None:
@@ -160,7 +178,26 @@ def app_of_worker() -> FastAPI:
     options = ServerOptions(
         hosts=tuple(sorted(hosts)), anonymous_reads=settings.anonymous_reads, policy=data, **settings.limits
     )
-    return create_app(Registry.open(settings.address, policy=policy), options)
+    app = create_app(Registry.open(settings.address, policy=policy), options)
+    _end_streams_on_signal(app.state.server)
+    return app
+
+
+def _end_streams_on_signal(state: ServerState) -> None:
+    """Let streams end once the process is told to: uvicorn waits for them before the application hears of it."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def wrap(before: Any) -> Callable[[int, FrameType | None], None]:
+        def handle(number: int, frame: FrameType | None) -> None:
+            state.is_stopped = True
+            if callable(before):
+                before(number, frame)
+
+        return handle
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, wrap(signal.getsignal(number)))
 
 
 def _load_policy(path: str | None) -> tuple[ReleasePolicy, bytes]:
