@@ -27,6 +27,7 @@ __all__ = [
     "StoredVersions",
     "load_release_policy",
     "local_actor",
+    "open_place",
     "open_registry",
     "registry_address",
     "signing_key_path",
@@ -70,6 +71,28 @@ def open_registry(project: Project, *, make: bool = False) -> Registry:
         return RemoteRegistry.connect(settings.server_url, token, plain_http=settings.server_plain_http)
     policy, _ = load_release_policy(project)
     return Registry.open(registry_address(project), make=make, policy=policy)
+
+
+def open_place(project: Project, place: str, *, make: bool = False) -> Registry:
+    """Open a registry that is not the project's own; the caller closes it.
+
+    Args:
+        project: Whose policy a database has; a server has its own.
+        place: `https://…`, a path, or `postgresql+psycopg://…`.
+        make: Make a SQLite file where there is none.
+
+    Raises:
+        ReferenceNotFoundError: There is none.
+        StorageError: It cannot be opened.
+        UsageError: The place is none.
+    """
+    from promptship.registry import Registry, RemoteRegistry
+
+    if place.startswith(("http://", "https://")):
+        plain_http = project.settings.server_plain_http
+        return RemoteRegistry.connect(place, find_token(place, os.environ), plain_http=plain_http)
+    policy, _ = load_release_policy(project)
+    return Registry.open(place, make=make, policy=policy)
 
 
 def load_release_policy(project: Project) -> tuple[ReleasePolicy, str]:

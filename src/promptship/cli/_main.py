@@ -38,6 +38,7 @@ from promptship.cli import (
     _score,
     _serve,
     _status,
+    _sync,
     _token,
 )
 from promptship.cli._console import print_error
@@ -128,6 +129,7 @@ app.add_typer(_release.keys_app, name="keys", rich_help_panel=_REGISTRY)
 app.add_typer(_release.release_app, name="release", rich_help_panel=_REGISTRY)
 app.add_typer(_audit.app, name="audit", rich_help_panel=_REGISTRY)
 app.command("bundle", rich_help_panel=_REGISTRY)(_bundle.bundle)
+app.command("sync", rich_help_panel=_REGISTRY)(_sync.sync)
 app.command("anchor", rich_help_panel=_REGISTRY)(_audit.anchor)
 app.add_typer(_db.app, name="db", rich_help_panel=_REGISTRY)
 app.command("login", rich_help_panel=_REGISTRY)(_token.login)

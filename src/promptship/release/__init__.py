@@ -10,20 +10,27 @@ from promptship.release._audit import write_audit
 from promptship.release._bundling import lock_of_registry, save_bundle
 from promptship.release._lock_desk import LockDesk, LockMove
 from promptship.release._status import LabelStatus, find_label_states, find_locked_states
+from promptship.release._sync import SyncConflict, SyncPlan, SyncStep, apply_sync, find_ahead, plan_sync
 
 __all__ = [
     "Anchor",
     "LabelStatus",
     "LockDesk",
     "LockMove",
+    "SyncConflict",
+    "SyncPlan",
+    "SyncStep",
+    "apply_sync",
     "check_anchors",
     "evidence_of_run",
+    "find_ahead",
     "find_gaps",
     "find_label_states",
     "find_locked_states",
     "find_runs_for",
     "load_anchors",
     "lock_of_registry",
+    "plan_sync",
     "save_anchor",
     "save_bundle",
     "send_anchor",
