@@ -81,6 +81,16 @@ def test_a_team_logs_in_pushes_approves_and_promotes(team, monkeypatch):
     assert process.returncode == 0
 
 
+def test_a_registry_of_one_s_own_comes_to_the_team_s(team):
+    team("push")
+    team("label", "echo@1", "staging")
+    with serving(team, "--database", "team.db") as (url, process):
+        team("login", url, stdin=first_token(process))
+        assert "~ staging of echo: nothing -> echo@1" in team("sync", url).stdout
+        assert team("sync", url).stdout == ""
+        assert team("verify", env={"PROMPTSHIP_SERVER_URL": url}).stdout.startswith("verified")
+
+
 def test_two_workers_serve_one_registry_and_survive_a_restart(team, monkeypatch):
     with serving(team) as (_, process):
         root = first_token(process).strip()
